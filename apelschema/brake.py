@@ -1,0 +1,42 @@
+"""SIGINT and SIGTERM let a run finish its piece and then stop, safe to run again."""
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any, Final, Self
+
+from apelschema.errors import Stopped
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Brake:
+    """While entered, the first signal asks the run to stop at its next ``check``; a second one acts as usual."""
+
+    def __init__(self) -> None:
+        self._asked: str | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """Raise Stopped when a signal came."""
+        if self._asked:
+            raise Stopped(
+                f"Stopped by {self._asked} after the piece at hand.",
+                why="Everything up to here is done and noted.",
+                hint="Run the same command again to go on.",
+            )
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._asked = signal.Signals(number).name
+        signal.signal(number, self._before[number])

@@ -1,0 +1,106 @@
+"""One run at a time: a lease row with a heartbeat (advisory locks do not cross Galera nodes, galera.md section 5).
+
+Only the server's clock counts, so a host whose clock is off neither steals nor loses a lease.
+"""
+
+import socket
+import threading
+import uuid
+from types import TracebackType
+from typing import Self
+
+from apelschema.db.errors import DUPLICATE_KEY, DatabaseError, lost_connection, number
+from apelschema.db.session import Session
+from apelschema.errors import CannotRun, Stopped
+
+LENGTH_SECONDS = 60
+"""How long a lease lives without a heartbeat: longer than a stall of the network, short enough to wait for at night."""
+
+BEAT_SECONDS = 10
+
+
+class Lease:
+    """Holds the lease from entering to leaving; a thread with a connection of its own keeps it alive.
+
+    Raises CannotRun on entering when another run holds it. ``took_over`` names the holder whose lease had expired.
+    """
+
+    def __init__(self, session: Session, table: str, holder: str) -> None:
+        self._session = session
+        self._table = table
+        self._holder = holder
+        self._owner = str(uuid.uuid4())
+        self._lost = threading.Event()
+        self._leave = threading.Event()
+        self._thread = threading.Thread(target=self._keep_alive, name="lease", daemon=True)
+        self.took_over: str | None = None
+
+    def __enter__(self) -> Self:
+        old = self._session.one(f"SELECT Holder, Expires < UTC_TIMESTAMP(6) FROM {self._table} WHERE Id = 1")
+        if not (self._take_over() if old else self._take_new()):
+            raise CannotRun(
+                f"Another run is at work on this database: {old[0] if old else 'it began this moment'}.",
+                why="Two runs at once would undo each other's work.",
+                hint=f"Wait until it ends; the lease of a run that died expires after {LENGTH_SECONDS} seconds.",
+            )
+        self.took_over = old[0] if old else None
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave.set()
+        self._thread.join()
+        if error is None or not lost_connection(error):
+            self._session.execute(f"DELETE FROM {self._table} WHERE Id = 1 AND Owner = %s", (self._owner,))
+
+    def check(self) -> None:
+        """Raise Stopped when the lease was lost: from then on another run may be at work."""
+        if self._lost.is_set():
+            raise Stopped(
+                "The lease on this database was lost.",
+                why="The server did not see a heartbeat in time, so another run may have begun.",
+                hint="Run the same command again.",
+            )
+
+    def _take_new(self) -> bool:
+        try:
+            self._session.execute(
+                f"INSERT INTO {self._table} (Id, Owner, Holder, ConnectionId, Heartbeat, Expires) VALUES (1, %s, %s,"
+                " CONNECTION_ID(), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL %s SECOND)",
+                (self._owner, self._described(), LENGTH_SECONDS),
+            )
+        except DatabaseError as error:
+            if number(error) != DUPLICATE_KEY:
+                raise
+            return False
+        return True
+
+    def _take_over(self) -> bool:
+        taken = self._session.execute(
+            f"UPDATE {self._table} SET Owner = %s, Holder = %s, ConnectionId = CONNECTION_ID(),"
+            " Heartbeat = UTC_TIMESTAMP(6), Expires = UTC_TIMESTAMP(6) + INTERVAL %s SECOND"
+            " WHERE Id = 1 AND Expires < UTC_TIMESTAMP(6)",
+            (self._owner, self._described(), LENGTH_SECONDS),
+        )
+        return taken == 1
+
+    def _described(self) -> str:
+        return f"{self._holder} on {socket.gethostname()}, connection {self._session.connection_id}"
+
+    def _keep_alive(self) -> None:
+        try:
+            with Session(self._session.target) as own:
+                while not self._leave.wait(BEAT_SECONDS):
+                    beaten = own.execute(
+                        f"UPDATE {self._table} SET Heartbeat = UTC_TIMESTAMP(6), Expires = UTC_TIMESTAMP(6)"
+                        " + INTERVAL %s SECOND WHERE Id = 1 AND Owner = %s",
+                        (LENGTH_SECONDS, self._owner),
+                    )
+                    if beaten != 1:
+                        self._lost.set()
+                        return
+        except Exception:
+            self._lost.set()
+            raise

@@ -1,0 +1,170 @@
+"""Runs the steps of a plan, one after the other, each looked at before and after; the only place that lets them act."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from apelschema import ledger, names
+from apelschema.brake import Brake
+from apelschema.db.lease import Lease
+from apelschema.db.positions import positions
+from apelschema.errors import ApelschemaError, CannotRun, FoundWrong, Stopped
+from apelschema.journal import Journal, Run, operator
+from apelschema.listener import Listener, Outcome
+from apelschema.revisions import Planned
+from apelschema.steps.base import Context, Direction, Standing, State, Step, foreign
+
+
+class Executor:
+    """Takes the steps of a plan in their order and does what their standing asks for.
+
+    An instance is the sink of Alembic's migration context; ``running`` must surround the calls.
+    """
+
+    def __init__(self, context: Context, listener: Listener) -> None:
+        self._context = context
+        self._listener = listener
+        self._journal: Journal = context.journal
+        self._plan: list[Planned] = []
+        self._next = 0
+
+    @contextmanager
+    def running(self, command: str, at: str | None, to: str | None, plan: Sequence[Planned]) -> Iterator[Run]:
+        """Hold the lease, note the run and how it ends, and prove by the ledger that it lost nothing.
+
+        Raises CannotRun when another run is at work, FoundWrong when the ledger differs.
+        """
+        self._plan, self._next = list(plan), 0
+        self._journal.ensure()
+        ledger.ensure(self._context.session)
+        with Lease(self._context.session, names.LEASE, operator()) as lease, Brake() as brake:
+            resumed = self._journal.unfinished()
+            policy = self._context.policy.to_json()
+            run = self._journal.begin(command, to or "base", at, policy, self._context.central)
+            self._context = replace(
+                self._context,
+                run=run,
+                tell=self._listener.progress,
+                checkpoint=_all(lease.check, brake.check),
+            )
+            self._listener.began(plan, bool(resumed and resumed.id == run.id), lease.took_over)
+            with self._noted(run):
+                self._weigh(run, ledger.BEFORE)
+                yield run
+                self._weigh(run, ledger.AFTER)
+                self._compare(run)
+
+    def __call__(self, direction: Direction, step: Step) -> None:
+        """Do, or undo, the next step of the plan."""
+        planned = self._plan[self._next]
+        if (planned.direction, planned.step) != (direction, step):
+            raise RuntimeError(f"{step.key} is not the next step of the plan, which is {planned.name}")
+        self._next += 1
+        context = self._context.at(planned.revision)
+        self._begin_revision(planned)
+        context.checkpoint()
+        standing = step.look(context)
+        self._listener.step_began(self._next, planned, standing)
+        started = time.monotonic()
+        outcome = self._do(context, step, standing) if direction == "do" else self._undo(context, step, standing)
+        self._listener.step_ended(self._next, planned, outcome, time.monotonic() - started)
+        self._end_revision(planned)
+
+    def _do(self, context: Context, step: Step, standing: Standing) -> Outcome:
+        if standing.state is State.FOREIGN:
+            raise foreign(step, standing)
+        log = self._journal.begin_step(context.running(), context.revision, step.key, "do", standing.state)
+        if standing.state in (State.DONE, State.BEYOND):
+            self._journal.end_step(log)
+            return Outcome(standing.state, standing.detail)
+        step.do(context, log)
+        step.prove(context, "do")
+        self._journal.end_step(log)
+        _demand(step, step.look(context), State.DONE)
+        return Outcome(standing.state, "done", self._changed(context, step))
+
+    def _undo(self, context: Context, step: Step, standing: Standing) -> Outcome:
+        if step.stays:
+            return Outcome(standing.state, "stays, because data depend on it")
+        if standing.state is State.FOREIGN:
+            raise foreign(step, standing)
+        if standing.state is State.BEYOND:
+            raise CannotRun(f"{step.object} is {standing.detail}.", hint="Downgrade that release first.")
+        if standing.state is not State.DONE and not _is_underway(context, step):
+            return Outcome(standing.state, standing.detail)
+        log = self._journal.begin_step(context.running(), context.revision, step.key, "undo", standing.state)
+        step.undo(context, log)
+        step.prove(context, "undo")
+        step.forget(context)
+        self._journal.end_step(log)
+        return Outcome(standing.state, "undone", self._changed(context, step))
+
+    def _changed(self, context: Context, step: Step) -> int:
+        log = context.log(step)
+        return log.rows_changed if log else 0
+
+    def _begin_revision(self, planned: Planned) -> None:
+        if self._next == 1 or self._plan[self._next - 2].revision != planned.revision:
+            found = positions(self._context.session)
+            self._journal.begin_revision(self._context.running(), planned.revision, planned.direction, found)
+
+    def _end_revision(self, planned: Planned) -> None:
+        if self._next == len(self._plan) or self._plan[self._next].revision != planned.revision:
+            self._journal.end_revision(self._context.running(), planned.revision)
+
+    @contextmanager
+    def _noted(self, run: Run) -> Iterator[None]:
+        """Note how the run ends; an error of the server stops it, safe to run again."""
+        try:
+            yield
+        except FoundWrong as error:
+            self._end(run, "failed", error)
+            raise
+        except ApelschemaError as error:
+            self._end(run, "stopped", error)
+            raise
+        self._journal.end(run, "done")
+
+    def _end(self, run: Run, state: str, error: ApelschemaError) -> None:
+        try:
+            self._journal.end(run, state, error.what)
+        except Exception as lost:
+            raise Stopped(f"{error.what} The journal could not be written any more.", hint=error.hint) from lost
+
+    def _weigh(self, run: Run, moment: str) -> None:
+        if not ledger.has(self._context.session, run.id, moment):
+            self._listener.said(f"ledger: adding up jobs, wall and cpu per table, site and month ({moment})")
+            ledger.take(self._context.session, run.id, moment, self._listener.progress)
+
+    def _compare(self, run: Run) -> None:
+        found = ledger.differences(self._context.session, run.id)
+        if found:
+            listed = "".join(f"\n  - {difference}" for difference in found[:10])
+            raise FoundWrong(
+                f"The ledger of this run differs in {len(found)} places:{listed}",
+                why="Jobs, wall or cpu of a site and month are not what they were.",
+                hint="Was a loader or summariser at work? If not, go back: apelschema downgrade.",
+            )
+
+
+def _all(*checks: Callable[[], None]) -> Callable[[], None]:
+    def check() -> None:
+        for each in checks:
+            each()
+
+    return check
+
+
+def _is_underway(context: Context, step: Step) -> bool:
+    """Whether doing or undoing the step was begun and not ended."""
+    log = context.log(step)
+    return log is not None and not log.finished
+
+
+def _demand(step: Step, standing: Standing, wanted: State) -> None:
+    if standing.state is not wanted:
+        raise FoundWrong(
+            f"After its step {step.object} is {standing.state}: {standing.detail}.",
+            hint="Something else changes this database: find it, then run the same command again.",
+        )

@@ -1,0 +1,259 @@
+"""The journal: what was run, by whom, with which policy, how far, and what was found there before."""
+
+import getpass
+import json
+import socket
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from importlib.metadata import version
+from typing import Any
+
+from apelschema import journal_tables, names
+from apelschema.db.session import Session
+from apelschema.db.stored import Stored, StoredKind
+
+Watermark = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a command; an unfinished one is taken up again under its old id."""
+
+    id: int
+    command: str
+    target: str
+    from_revision: str | None
+    state: str
+    policy: str
+    central: bool
+
+
+@dataclass(frozen=True)
+class StepLog:
+    """How far a step of a run came. ``watermark`` is the key up to which rows are done; rows are counts."""
+
+    run: int
+    revision: str
+    step: str
+    direction: str
+    state: str
+    watermark: Watermark | None
+    rows_done: int
+    rows_total: int | None
+    rows_changed: int
+
+    @property
+    def walked(self) -> bool:
+        """Whether all pieces of the table are done, proved or not."""
+        return self.state in ("walked", "done")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the step was done and proved, in its direction."""
+        return self.state == "done"
+
+
+class Journal:
+    """The journal's tables in one database. Reading works, and finds nothing, where they do not exist."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._exists: bool | None = None
+
+    def exists(self) -> bool:
+        """Whether the tables are there."""
+        if not self._exists:
+            found = self._session.value(
+                "SELECT COUNT(*) FROM information_schema.TABLES"
+                " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (%s, %s)",
+                (names.RUNS, names.FOUND),
+            )
+            self._exists = found == 2
+        return self._exists
+
+    def ensure(self) -> None:
+        """Create the tables that are not there."""
+        for statement in journal_tables.ALL:
+            self._session.execute(statement)
+        self._exists = True
+
+    # Runs
+
+    def unfinished(self) -> Run | None:
+        """The newest run, if it did not reach its end proved."""
+        found = self.last_run()
+        return found if found and found.state in ("running", "stopped", "failed") else None
+
+    def last_run(self) -> Run | None:
+        """The newest run."""
+        if not self.exists():
+            return None
+        row = self._session.one(
+            "SELECT Id, Command, Target, FromRevision, State, Policy, Central"
+            f" FROM {names.RUNS} ORDER BY Id DESC LIMIT 1"
+        )
+        if not row:
+            return None
+        *facts, central = row
+        return Run(*facts, bool(central))
+
+    def begin(self, command: str, target: str, from_revision: str | None, policy: str, central: bool) -> Run:
+        """Note the start of a run, or that an unfinished one of the same command and target goes on."""
+        old = self.unfinished()
+        if old and (old.command, old.target) == (command, target):
+            self._session.execute(f"UPDATE {names.RUNS} SET State = 'running', Message = NULL WHERE Id = %s", (old.id,))
+            return old
+        if old:
+            self.end(old, "abandoned", f"followed by {command} {target}")
+        self._session.execute(
+            f"INSERT INTO {names.RUNS} (Command, Target, FromRevision, State, Operator, ToolVersion, Policy, Central,"
+            " StartedAt) VALUES (%s, %s, %s, 'running', %s, %s, %s, %s, UTC_TIMESTAMP(6))",
+            (command, target, from_revision, operator(), version("apelschema"), policy, int(central)),
+        )
+        run_id = int(self._session.value("SELECT LAST_INSERT_ID()"))
+        return Run(run_id, command, target, from_revision, "running", policy, central)
+
+    def end(self, run: Run, state: str, message: str | None = None) -> None:
+        """Note how a run ended: done, stopped, failed or abandoned."""
+        self._session.execute(
+            f"UPDATE {names.RUNS} SET State = %s, Message = %s, EndedAt = UTC_TIMESTAMP(6) WHERE Id = %s",
+            (state, message, run.id),
+        )
+
+    def begin_revision(self, run: Run, revision: str, direction: str, positions: dict[str, str]) -> None:
+        """Note that a revision begins, with the server's binary log, GTID or Galera positions."""
+        self._session.execute(
+            f"INSERT IGNORE INTO {names.REVISIONS} (Run, Revision, Direction, Positions, StartedAt)"
+            " VALUES (%s, %s, %s, %s, UTC_TIMESTAMP(6))",
+            (run.id, revision, direction, json.dumps(positions)),
+        )
+
+    def end_revision(self, run: Run, revision: str) -> None:
+        """Note that all steps of a revision are proved."""
+        self._session.execute(
+            f"UPDATE {names.REVISIONS} SET EndedAt = UTC_TIMESTAMP(6) WHERE Run = %s AND Revision = %s",
+            (run.id, revision),
+        )
+
+    # Steps
+
+    def step(self, revision: str, step: str, direction: str | None = None) -> StepLog | None:
+        """The newest note about a step, of whichever run; of one direction if it is given."""
+        if not self.exists():
+            return None
+        row = self._session.one(
+            "SELECT Run, Revision, Step, Direction, State, Watermark, RowsDone, RowsTotal, RowsChanged"
+            f" FROM {names.STEPS} WHERE Revision = %s AND Step = %s AND Direction = COALESCE(%s, Direction)"
+            " ORDER BY Run DESC LIMIT 1",
+            (revision, step, direction),
+        )
+        if not row:
+            return None
+        run, revision, step, direction, state, mark, *rows = row
+        watermark = tuple(json.loads(mark, object_hook=_decoded)) if mark else None
+        return StepLog(run, revision, step, direction, state, watermark, *rows)
+
+    def begin_step(self, run: Run, revision: str, step: str, direction: str, found: str) -> StepLog:
+        """Note that a step begins, or goes on from where this run or one before left it."""
+        old = self.step(revision, step)
+        goes_on = old is not None and old.direction == direction and not old.finished
+        if old is not None and goes_on and old.run == run.id:
+            return old
+        fresh = StepLog(run.id, revision, step, direction, "running", None, 0, None, 0)
+        log = replace(old, run=run.id) if old is not None and goes_on else fresh
+        mark = json.dumps(log.watermark, default=_encoded) if log.watermark else None
+        self._session.execute(
+            f"REPLACE INTO {names.STEPS}"
+            " (Run, Revision, Step, Direction, State, Found, Watermark, RowsDone, RowsChanged, StartedAt)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))",
+            (run.id, revision, step, direction, log.state, found, mark, log.rows_done, log.rows_changed),
+        )
+        return log
+
+    def advance(self, log: StepLog, watermark: Watermark | None, done: int, changed: int) -> None:
+        """Note progress up to a watermark, None for the last piece, in the transaction that changes the rows."""
+        mark = json.dumps(watermark, default=_encoded) if watermark else None
+        state = "running" if watermark else "walked"
+        self._session.execute(
+            f"UPDATE {names.STEPS} SET State = %s, Watermark = COALESCE(%s, Watermark), RowsDone = RowsDone + %s,"
+            " RowsChanged = RowsChanged + %s WHERE Run = %s AND Revision = %s AND Step = %s",
+            (state, mark, done, changed, log.run, log.revision, log.step),
+        )
+
+    def expect(self, log: StepLog, total: int) -> None:
+        """Note how many rows a step will look at."""
+        self._session.execute(
+            f"UPDATE {names.STEPS} SET RowsTotal = %s WHERE Run = %s AND Revision = %s AND Step = %s",
+            (total, log.run, log.revision, log.step),
+        )
+
+    def end_step(self, log: StepLog) -> None:
+        """Note that a step is done and proved."""
+        self._session.execute(
+            f"UPDATE {names.STEPS} SET State = 'done', EndedAt = UTC_TIMESTAMP(6)"
+            " WHERE Run = %s AND Revision = %s AND Step = %s",
+            (log.run, log.revision, log.step),
+        )
+
+    # What was found
+
+    def keep_found(self, run: Run, revision: str, found: Stored) -> None:
+        """Keep what stands there before its first replacement; what is kept already stays."""
+        self._session.execute(
+            f"INSERT INTO {names.FOUND} (Revision, Kind, Name, Run, Statement, Definer, SqlMode, CharacterSetClient,"
+            " CollationConnection, DatabaseCollation, Grants, FoundAt)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))"
+            " ON DUPLICATE KEY UPDATE Name = Name",
+            (
+                revision,
+                found.kind,
+                found.name,
+                run.id,
+                found.statement,
+                found.definer,
+                found.sql_mode,
+                found.character_set_client,
+                found.collation_connection,
+                found.database_collation,
+                json.dumps(found.grants),
+            ),
+        )
+
+    def found(self, revision: str, kind: StoredKind, name: str) -> Stored | None:
+        """What a revision's step found; None when it never ran."""
+        if not self.exists():
+            return None
+        row = self._session.one(
+            "SELECT Kind, Name, Statement, Definer, SqlMode, CharacterSetClient, CollationConnection,"
+            f" DatabaseCollation, Grants FROM {names.FOUND} WHERE Revision = %s AND Kind = %s AND Name = %s",
+            (revision, kind, name),
+        )
+        if not row:
+            return None
+        *facts, grants = row
+        listed = json.loads(grants)
+        return Stored(*facts, None if listed is None else tuple(listed))
+
+    def forget_found(self, revision: str, kind: StoredKind, name: str) -> None:
+        """Forget what was kept, after it was put back."""
+        self._session.execute(
+            f"DELETE FROM {names.FOUND} WHERE Revision = %s AND Kind = %s AND Name = %s",
+            (revision, kind, name),
+        )
+
+
+def _encoded(value: object) -> object:
+    return {"decimal": str(value)} if isinstance(value, Decimal) else str(value)
+
+
+def _decoded(value: dict[str, str]) -> Decimal:
+    return Decimal(value["decimal"])
+
+
+def operator() -> str:
+    """Who runs the tool: account and host of the machine, not of the data."""
+    try:
+        account = getpass.getuser()
+    except (KeyError, OSError):
+        account = "unknown"
+    return f"{account}@{socket.gethostname()}"

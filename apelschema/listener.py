@@ -1,0 +1,56 @@
+"""What a run tells while it is at work; the command line shows it, plain Alembic logs it."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apelschema.revisions import Planned
+from apelschema.steps.base import Standing, State
+
+log = logging.getLogger("apelschema")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended: the state it was found in, what came of it, and the rows it changed."""
+
+    found: State
+    detail: str
+    rows_changed: int = 0
+
+
+class Listener:
+    """Hears of a run's progress; this one says nothing."""
+
+    def began(self, plan: Sequence[Planned], resumed: bool, took_over: str | None) -> None:
+        """The run begins; ``took_over`` names the holder of an expired lease."""
+
+    def step_began(self, number: int, planned: Planned, standing: Standing) -> None:
+        """Step ``number`` (from 1) of the plan begins."""
+
+    def progress(self, done: int, total: int | None) -> None:
+        """Rows done, and rows in all as far as known, of the step at hand."""
+
+    def step_ended(self, number: int, planned: Planned, outcome: Outcome, seconds: float) -> None:
+        """The step is done and proved, or there was nothing to do."""
+
+    def said(self, text: str) -> None:
+        """A sentence for people."""
+
+
+class LogListener(Listener):
+    """Writes a line a step to Python's logging."""
+
+    def began(self, plan: Sequence[Planned], resumed: bool, took_over: str | None) -> None:
+        """How many steps, and whether an earlier run goes on."""
+        log.info("%s steps%s", len(plan), ", taking up an unfinished run" if resumed else "")
+        if took_over:
+            log.warning("took over the expired lease of %s", took_over)
+
+    def step_ended(self, number: int, planned: Planned, outcome: Outcome, seconds: float) -> None:
+        """Which step, what came of it, rows and seconds."""
+        log.info("%s %s: %s, %s rows, %.1f s", number, planned.name, outcome.detail, outcome.rows_changed, seconds)
+
+    def said(self, text: str) -> None:
+        """As it is."""
+        log.info("%s", text)

@@ -1,0 +1,44 @@
+"""Names that the whole package shares: tables of the tool, labels of the data, benchmark types."""
+
+from typing import Final
+
+PREFIX: Final = "apelschema_"
+"""Every table of the tool in the user's database begins like this."""
+
+VERSION_TABLE: Final = "alembic_version"
+
+RUNS: Final = PREFIX + "runs"
+REVISIONS: Final = PREFIX + "revisions"
+STEPS: Final = PREFIX + "steps"
+FOUND: Final = PREFIX + "found"
+LEDGER: Final = PREFIX + "ledger"
+LEASE: Final = PREFIX + "lease"
+REPLACED: Final = PREFIX + "replaced"
+MARKS: Final = PREFIX + "marks"
+KEPT: Final = PREFIX + "kept_"
+"""Rows as they were before a step changed them are kept in a table of this name and the step's table."""
+
+UNTYPED: Final = ""
+"""The label of U: a normalised summary that says no benchmark type (semantics.md section 3)."""
+
+NO_INFRASTRUCTURE: Final = "None"
+"""The label of N: what the loader has always written for an absent infrastructure."""
+
+SAID_NOTHING: Final = ("", "none", "null")
+"""Spellings, lower case and trimmed, that mean 'said nothing' for a type or an infrastructure, beside NULL."""
+
+SI2K: Final = "si2k"
+LISTED_TYPES: Final = ("hepspec", SI2K, "hepscore23")
+"""Benchmark types, lower case, whose factor no policy needs to name."""
+
+LOOKUP_TABLES: Final = ("Sites", "DNs", "SubmitHosts", "MachineNames", "Queues", "VOs", "VORoles", "VOGroups")
+
+
+def is_ours(table: str) -> bool:
+    """Whether a table belongs to this tool or to Alembic rather than to APEL."""
+    return table.startswith(PREFIX) or table == VERSION_TABLE
+
+
+def quoted(name: str) -> str:
+    """The identifier in backticks, as MySQL and MariaDB quote it."""
+    return "`" + name.replace("`", "``") + "`"

@@ -1,0 +1,177 @@
+"""The one orchestrator: a plan and a run are the same list of steps."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from alembic import command as alembic_command
+
+from apelschema import checks, revisions
+from apelschema.catalogue.fingerprint import Fingerprint, fingerprint
+from apelschema.db.connect import Target
+from apelschema.db.errors import DatabaseError, is_denied, lost_connection, message
+from apelschema.db.introspect import read_schema
+from apelschema.db.session import Session
+from apelschema.errors import ApelschemaError, CannotRun, FoundWrong, Stopped
+from apelschema.journal import Journal, Run
+from apelschema.listener import Listener
+from apelschema.policy import Policy
+from apelschema.procedures import Ours
+from apelschema.revisions import Planned
+from apelschema.steps.base import Context, Description, Standing, State, foreign
+
+SETTINGS: Final = "apelschema_settings"
+"""Name under which Alembic's configuration carries the settings to migrations/env.py."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a run is told. ``policy`` None means the journal's of the last run, or the defaults."""
+
+    target: Target
+    policy: Policy | None = None
+    central: bool = True
+    writers: checks.Writers = "stop"
+    accept_stall: bool = False
+    listener: Listener = field(default_factory=Listener)
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step of a plan with how things stand now and what it would mean."""
+
+    planned: Planned
+    standing: Standing
+    description: Description
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a database stands: schema, revision, what is pending, what was left unfinished."""
+
+    fingerprint: Fingerprint
+    revision: str | None
+    pending: tuple[str, ...]
+    unfinished: Run | None
+
+
+def status(session: Session) -> Status:
+    """Read where a database stands; changes nothing."""
+    at = revisions.current(session)
+    pending = dict.fromkeys(step.revision for step in revisions.steps_between(at, revisions.head()))
+    found = fingerprint(read_schema(session), Ours())
+    return Status(found, at, tuple(pending), Journal(session).unfinished())
+
+
+def plan(session: Session, settings: Settings, target: str) -> list[PlannedStep]:
+    """The steps to a target, each looked at and described; changes nothing."""
+    at = revisions.current(session)
+    planned = revisions.steps_between(at, revisions.resolve(target, at))
+    context = surroundings(session, settings, planned)
+    return [_looked_at(context, each) for each in planned]
+
+
+def upgrade(settings: Settings, target: str) -> None:
+    """Upgrade to a target; raises what stopped it, safe to run again. Nothing is done when it stands there already."""
+    _through_alembic(settings, target, "upgrade")
+
+
+def downgrade(settings: Settings, target: str) -> None:
+    """Go back to a target; raises FoundWrong before anything is changed when that cannot be lossless."""
+    _through_alembic(settings, target, "downgrade")
+
+
+def surroundings(session: Session, settings: Settings, planned: list[Planned]) -> Context:
+    """What steps need to look and act; the way back is under the policy of the way there."""
+    journal = Journal(session)
+    last = journal.last_run()
+    going_back = any(each.direction == "undo" for each in planned)
+    policy = settings.policy
+    if last and (policy is None or going_back):
+        policy = Policy.from_mapping(json.loads(last.policy))
+    return Context(session, journal, policy or Policy(), _is_central(session, settings, last))
+
+
+def preflight(context: Context, settings: Settings, planned: list[Planned]) -> None:
+    """Raise before anything is changed: blockers of the checks, objects of unknown shape, a way back with loss."""
+    unfinished = context.journal.unfinished()
+    if unfinished and unfinished.policy != context.policy.to_json() and unfinished.command == "upgrade":
+        raise CannotRun(
+            "The unfinished run has another policy.",
+            why="Half of the figures would be under one policy and half under the other.",
+            hint=f"Give the policy that it was begun with: {unfinished.policy}",
+        )
+    for each in planned:
+        here = context.at(each.revision)
+        standing = each.step.look(here)
+        if standing.state is State.FOREIGN:
+            raise foreign(each.step, standing)
+        if each.direction == "undo" and (blockers := each.step.undo_blockers(here)):
+            raise FoundWrong(
+                f"The way back would lose something: {'; '.join(blockers)}.",
+                why="They came in after the upgrade.",
+                hint="Stay on this release; this version does not fold them.",
+            )
+    situation = checks.Situation(context.session, context.policy, settings.writers, settings.accept_stall)
+    checks.demand(situation, planned)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn an error of the server in the middle of a run into one that says what to do next."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise _explanation(error) from error
+
+
+def _explanation(error: DatabaseError) -> ApelschemaError:
+    if lost_connection(error):
+        return Stopped(
+            "The connection to the server was lost.",
+            why="The server may still be at work on the last statement.",
+            hint="Run the same command again: it looks how things stand and goes on.",
+        )
+    if is_denied(error):
+        return CannotRun(f"A privilege is missing: {message(error)}.", hint="Grant it and run the same command again.")
+    return Stopped(
+        f"The server refused a statement: {message(error)}.",
+        hint="Remove the cause and run the same command again.",
+    )
+
+
+def _through_alembic(settings: Settings, target: str, direction: str) -> None:
+    with Session(settings.target) as session, explained():
+        to = revisions.resolve(target, at := revisions.current(session))
+    if at == to:
+        return
+    _demand_direction(at, to, direction, target)
+    config = revisions.configuration()
+    config.attributes[SETTINGS] = settings
+    run: Callable[..., None] = getattr(alembic_command, direction)
+    run(config, to or "base")
+
+
+def _demand_direction(at: str | None, to: str | None, direction: str, target: str) -> None:
+    steps = revisions.steps_between(at, to)
+    wanted = "do" if direction == "upgrade" else "undo"
+    if any(each.direction != wanted for each in steps):
+        other = "downgrade" if direction == "upgrade" else "upgrade"
+        raise CannotRun(
+            f"The database stands at {at}, from where {target} is {'behind' if wanted == 'do' else 'ahead'}.",
+            hint=f"Use apelschema {other} {target}.",
+        )
+
+
+def _looked_at(context: Context, planned: Planned) -> PlannedStep:
+    here = context.at(planned.revision)
+    return PlannedStep(planned, planned.step.look(here), planned.step.describe(here))
+
+
+def _is_central(session: Session, settings: Settings, last: Run | None) -> bool:
+    if last is not None:
+        return last.central
+    found = fingerprint(read_schema(session), Ours())
+    return settings.central if found.empty else found.central
