@@ -1,0 +1,84 @@
+CREATE PROCEDURE NormaliseSummaries ()
+BEGIN
+    REPLACE INTO HybridSuperSummaries (
+        SiteID,
+        Month,
+        Year,
+        GlobalUserNameID,
+        VOID,
+        VOGroupID,
+        VORoleID,
+        SubmitHostId,
+        Infrastructure,
+        ServiceLevelType,
+        ServiceLevel,
+        NodeCount,
+        Processors,
+        EarliestEndTime,
+        LatestEndTime,
+        WallDuration,
+        CpuDuration,
+        NormalisedWallDuration,
+        NormalisedCpuDuration,
+        NumberOfJobs
+    )
+    SELECT
+        s.SiteID,
+        s.Month,
+        s.Year,
+        s.GlobalUserNameID,
+        s.VOID,
+        s.VOGroupID,
+        s.VORoleID,
+        s.SubmitHostId,
+        IF(LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', s.InfrastructureType),
+        s.ServiceLevelType,
+        s.ServiceLevel,
+        s.NodeCount,
+        s.Processors,
+        COALESCE(LEAST(s.EarliestEndTime, n.EarliestEndTime), s.EarliestEndTime, n.EarliestEndTime),
+        COALESCE(GREATEST(s.LatestEndTime, n.LatestEndTime), s.LatestEndTime, n.LatestEndTime),
+        LEAST(s.WallDuration + IF(
+            (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
+                <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
+            0,
+            IFNULL(n.WallDuration, 0)
+        ), 18446744073709551615),
+        LEAST(s.CpuDuration + IF(
+            (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
+                <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
+            0,
+            IFNULL(n.CpuDuration, 0)
+        ), 18446744073709551615),
+        -- 0.004 is 1/250, exact whatever div_precision_increment says.
+        LEAST(GREATEST(ROUND(
+            s.WallDuration * IF(LOWER(s.ServiceLevelType) {{ keeps_old_factor }}, s.ServiceLevel * 0.004, s.ServiceLevel)
+        ), 0) + IFNULL(n.NormalisedWallDuration, 0), 18446744073709551615),
+        LEAST(GREATEST(ROUND(
+            s.CpuDuration * IF(LOWER(s.ServiceLevelType) {{ keeps_old_factor }}, s.ServiceLevel * 0.004, s.ServiceLevel)
+        ), 0) + IFNULL(n.NormalisedCpuDuration, 0), 18446744073709551615),
+        LEAST(s.NumberOfJobs + IF(
+            (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
+                <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
+            0,
+            IFNULL(n.NumberOfJobs, 0)
+        ), 18446744073709551615)
+    FROM Summaries AS s
+    -- A summary of level 0 may share its key with the copy of a normalised summary: the sum of both, as
+    -- CopyNormalisedSummaries writes it too, or once where all figures are the same (one month by two routes).
+    LEFT JOIN NormalisedSummaries AS n ON s.ServiceLevel = 0
+        AND n.SiteID = s.SiteID
+        AND n.Month = s.Month
+        AND n.Year = s.Year
+        AND n.GlobalUserNameID = s.GlobalUserNameID
+        AND n.VOID = s.VOID
+        AND n.VORoleID = s.VORoleID
+        AND n.VOGroupID = s.VOGroupID
+        AND n.SubmitHostId = s.SubmitHostId
+        AND n.NodeCount = s.NodeCount
+        AND n.Processors = s.Processors
+        AND IF(LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'), '', LOWER(TRIM(n.ServiceLevelType)))
+            = s.ServiceLevelType
+        AND IF(LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'), 'None', n.Infrastructure)
+            = IF(LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', s.InfrastructureType);
+END

@@ -1,0 +1,23 @@
+"""Fixtures of the official schema."""
+
+from collections.abc import Callable
+
+import pytest
+
+from apelschema.db.session import Session
+from tests.conftest import MakeDatabase, OpenSession
+from tests.official.update import install_official
+
+MakeOfficial = Callable[..., Session]
+
+
+@pytest.fixture
+def official(make_database: MakeDatabase, session: OpenSession) -> MakeOfficial:
+    """A function that makes databases: ``official("2.2.1", collation=None, sql_mode=None)`` -> Session."""
+
+    def make(release: str, *, collation: str | None = None, sql_mode: str | None = None) -> Session:
+        db = session(make_database(collation=collation))
+        install_official(db, release, sql_mode=sql_mode)
+        return db
+
+    return make

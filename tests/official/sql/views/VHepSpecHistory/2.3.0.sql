@@ -1,0 +1,17 @@
+CREATE VIEW VHepSpecHistory AS
+SELECT
+    site.name AS Site,
+    IF(h.ServiceLevelType = 'si2k', h.ServiceLevel / 250, h.ServiceLevel) AS HepSpec06,
+    SUM(h.NumberOfJobs) AS NumberOfJobs,
+    h.Year,
+    h.Month,
+    DATE(MIN(h.EarliestEndTime)) AS EarliestEndDate,
+    DATE(MAX(h.LatestEndTime)) AS LatestEndDate
+FROM HybridSuperSummaries AS h
+INNER JOIN Sites AS site ON site.id = h.SiteID
+WHERE h.ServiceLevelType <> ''
+GROUP BY
+    h.SiteID,
+    HepSpec06,
+    h.Year,
+    h.Month

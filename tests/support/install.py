@@ -1,0 +1,39 @@
+"""Schemas of a release in an empty database: tables from the catalogue, routines and views from SQL files."""
+
+from collections.abc import Callable
+
+from apelschema import procedures
+from apelschema.catalogue.load import load
+from apelschema.db.ddl import create_table
+from apelschema.db.session import Session
+from apelschema.policy import Policy
+
+Text = Callable[[procedures.Kind, str], str]
+"""Gives the CREATE statement of an object from its kind and name."""
+
+
+def install(
+    db: Session, release: str, *, policy: Policy = procedures.DEFAULT_POLICY, sql_mode: str | None = None
+) -> None:
+    """Fill an empty database with a release as this project makes it, central objects included.
+
+    ``sql_mode`` is what the routines and views are created under; the session's own when None.
+    """
+    create_tables(db, release)
+    create_objects(db, release, lambda kind, name: procedures.text(kind, name, release, policy), sql_mode=sql_mode)
+
+
+def create_tables(db: Session, release: str) -> None:
+    """All tables of a server release, partitions included."""
+    for table in load(release).tables.values():
+        db.execute(create_table(table))
+
+
+def create_objects(db: Session, release: str, text: Text, *, sql_mode: str | None = None) -> None:
+    """All routines and views of a server release, central ones included."""
+    entry = load(release)
+    with db.using(sql_mode=sql_mode):
+        for name in entry.routines:
+            db.execute(text("routine", name))
+        for name in entry.views:
+            db.execute(text("view", name))
