@@ -1,0 +1,181 @@
+"""The backfill of HybridSuperSummaries: figures under the old rule get the new one (H14, H15; semantics.md 4.5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from apelschema import sql
+from apelschema.db.introspect import read_table
+from apelschema.db.retry import retrying
+from apelschema.db.schema import Column
+from apelschema.errors import FoundWrong
+from apelschema.journal import StepLog
+from apelschema.names import KEPT
+from apelschema.sql import Normalisation, within_backfill
+from apelschema.steps.barrier import wait_for_older
+from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
+from apelschema.steps.chunks import Piece, estimated_rows, walk
+from apelschema.steps.kept import ensure_kept
+
+TABLE: Final = "HybridSuperSummaries"
+LEFT_OUT: Final = KEPT + "backfill"
+"""Keys of rows that the backfill left as they were although a rule would fit, so that the way back leaves them too."""
+
+HYBRID_KEY: Final = (
+    "SiteID", "Month", "Year", "GlobalUserNameID", "VOID", "VORoleID", "VOGroupID", "SubmitHostId", "Infrastructure",
+    "ServiceLevelType", "ServiceLevel", "NodeCount", "Processors",
+)  # fmt: skip
+_JOB_COLUMNS: Final = {"Month": "EndMonth", "Year": "EndYear", "Infrastructure": "InfrastructureType"}
+_REASON: Final = Column("Reason", "varchar(20)", nullable=False)
+_FIGURES: Final = ("NumberOfJobs", "WallDuration", "CpuDuration")
+_TIMES: Final = ("EarliestEndTime", "LatestEndTime")
+
+ROWS_AGAIN: Final = 5000
+MOST_AGAIN: Final = 10_000
+"""Pieces in which rows are set that were written on the old rule behind the walk."""
+
+
+@dataclass(frozen=True)
+class Backfill(Step):
+    """Sets the figures of every hybrid row that only the old rule gives to those of the new rule.
+
+    Rows that neither rule gives stay as they are, as do copies (level 0), months that the policy leaves out and,
+    because they would grow 250-fold, stale doubles (H2): rows without a source beside another of the same jobs,
+    wall, cpu and times. ``UpdateTime`` never moves (I11). Running it again changes nothing.
+    """
+
+    kind: ClassVar[str] = "backfill"
+
+    @property
+    def object(self) -> str:
+        """The table."""
+        return TABLE
+
+    def look(self, context: Context) -> Standing:
+        """By the journal; how many rows are on the old rule is known only after a scan."""
+        if context.has_done(self):
+            return Standing(State.DONE, "all rows that may change are on the new rule")
+        return Standing(State.BEFORE, "rows on the old rule are looked for")
+
+    def describe(self, context: Context) -> Description:
+        """The statement of a piece."""
+        return Description(sql=(_backfilling(context, "..."),), rows=estimated_rows(context.session, TABLE))
+
+    def do(self, context: Context, log: StepLog) -> None:
+        """Walk through the table and set the figures; then look again, not by watermark."""
+        key = _ensure_left_out(context)
+        walk(context, log, TABLE, key, lambda piece: _backfill(context, piece))
+        for _ in range(MOST_AGAIN):
+            context.checkpoint()
+            if not retrying(lambda: context.session.execute(f"{_backfilling(context, 'TRUE')} LIMIT {ROWS_AGAIN}", ())):
+                return
+
+    def undo(self, context: Context, log: StepLog) -> None:
+        """Set the figures of rows on the new rule to the old rule's, up to where the backfill came."""
+        wait_for_older(context, context.session.value("SELECT UTC_TIMESTAMP(6)"))
+        key = _ensure_left_out(context)
+        done = context.journal.step(context.revision, self.key, "do")
+        last = done.watermark if done and not done.walked else None
+        if done is not None and (done.walked or last is not None):
+            walk(context, log, TABLE, key, lambda piece: _take_back(context, piece), last)
+        context.session.execute(f"DROP TABLE {LEFT_OUT}")
+
+    def prove(self, context: Context, direction: Direction) -> None:
+        """That no row which may change is on the old rule."""
+        left = _left(context) if direction == "do" else 0
+        if left:
+            raise FoundWrong(
+                f"{left} rows of {TABLE} are still, or again, on the old rule of normalisation.",
+                why="A summariser with the old procedures wrote them after the routines were swapped.",
+                hint="Stop the summariser and run the same command again.",
+            )
+
+
+def _ensure_left_out(context: Context) -> tuple[str, ...]:
+    """Create the table of rows left out; returns the key of hybrid, which is its key too."""
+    live = read_table(context.session, TABLE)
+    if live is None:
+        raise FoundWrong(f"The table {TABLE} is gone.", hint="Restore the backup.")
+    ensure_kept(context.session, TABLE, live.primary_key, [_REASON], name=LEFT_OUT)
+    return live.primary_key
+
+
+def _backfill(context: Context, piece: Piece) -> int:
+    condition, arguments = piece.condition("h")
+    keys = sql.columns(piece.key)
+    for reason, wanted in _left_alone(context).items():
+        context.session.execute(
+            f"INSERT INTO {LEFT_OUT} ({keys}, Reason) SELECT {sql.columns(piece.key, 'h')}, '{reason}' FROM {TABLE} h"
+            f" WHERE {condition} AND {wanted} ON DUPLICATE KEY UPDATE Reason = Reason",
+            arguments,
+        )
+    return context.session.execute(_backfilling(context, condition), arguments)
+
+
+def _left_alone(context: Context) -> dict[str, str]:
+    """Rows that stay as they are although a rule would fit, by reason."""
+    rule = Normalisation(context.policy)
+    return {
+        "new rule before": rule.on_new_rule_only,
+        "stale double": f"{rule.on_old_rule_only} AND {_has_twin()} AND NOT {_has_source()}",
+    }
+
+
+def _backfilling(context: Context, condition: str) -> str:
+    rule = Normalisation(context.policy)
+    return (
+        f"UPDATE {TABLE} h SET {_set_to(rule, rule.new_factor)} WHERE {condition} AND {rule.on_old_rule_only}"
+        f" AND {within_backfill(context.policy)} AND NOT {_is_left_out(HYBRID_KEY)}"
+    )
+
+
+def _take_back(context: Context, piece: Piece) -> int:
+    rule = Normalisation(context.policy)
+    condition, arguments = piece.condition("h")
+    return context.session.execute(
+        f"UPDATE {TABLE} h SET {_set_to(rule, rule.old_factor)} WHERE {condition} AND {rule.on_new_rule_only}"
+        f" AND {within_backfill(context.policy)} AND NOT {_is_left_out(piece.key)}",
+        arguments,
+    )
+
+
+def _left(context: Context) -> int:
+    """Rows on the old rule that may change and were not left out."""
+    rule = Normalisation(context.policy)
+    found = context.session.value(
+        f"SELECT COUNT(*) FROM {TABLE} h WHERE {rule.on_old_rule_only} AND {within_backfill(context.policy)}"
+        f" AND NOT {_is_left_out(HYBRID_KEY)}",
+        (),
+    )
+    return int(found)
+
+
+def _set_to(rule: Normalisation, factor: str) -> str:
+    return (
+        f"h.NormalisedWallDuration = {rule.value('h.WallDuration', factor)},"
+        f" h.NormalisedCpuDuration = {rule.value('h.CpuDuration', factor)}, h.UpdateTime = h.UpdateTime"
+    )
+
+
+def _is_left_out(key: Sequence[str]) -> str:
+    return f"EXISTS (SELECT 1 FROM {LEFT_OUT} x WHERE {sql.same_key(key, 'x', 'h')})"
+
+
+def _has_twin() -> str:
+    """Another row of the same work under another benchmark: almost certainly sent again (H2, D4)."""
+    equal = [f"t.{name} = h.{name}" for name in _FIGURES] + [f"t.{name} <=> h.{name}" for name in _TIMES]
+    shared = sql.same_key([name for name in HYBRID_KEY if not name.startswith("ServiceLevel")], "t", "h")
+    return (
+        f"EXISTS (SELECT 1 FROM {TABLE} t WHERE {shared} AND {' AND '.join(equal)}"
+        " AND (t.ServiceLevelType <> h.ServiceLevelType OR t.ServiceLevel <> h.ServiceLevel))"
+    )
+
+
+def _has_source() -> str:
+    """Whether a job or a summary is behind the row; otherwise it is history, or stale."""
+    summary = sql.same_key([name for name in HYBRID_KEY if name != "Infrastructure"], "s", "h")
+    job = " AND ".join(f"j.{_JOB_COLUMNS.get(name, name)} = h.{name}" for name in HYBRID_KEY)
+    return (
+        f"(EXISTS (SELECT 1 FROM Summaries s WHERE {summary} AND s.InfrastructureType = h.Infrastructure)"
+        f" OR EXISTS (SELECT 1 FROM JobRecords j WHERE {job}))"
+    )

@@ -1,0 +1,111 @@
+"""The barrier: after routines are swapped, old bodies may still run (H26, semantics.md section 4 item 5)."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Final
+
+from apelschema import names
+from apelschema.db.errors import is_denied
+from apelschema.db.session import Session
+from apelschema.errors import CannotRun, Stopped
+from apelschema.journal import StepLog
+from apelschema.steps.base import Context, Description, Standing, State, Step
+
+PATIENCE_SECONDS: Final = 900
+"""The summariser of a large repository may be inside its CALL for minutes; a forgotten transaction for ever."""
+
+_OLDER: Final = """
+SELECT p.ID, p.COMMAND,
+  COALESCE(TIMESTAMPDIFF(SECOND, CONVERT_TZ(t.trx_started, 'SYSTEM', '+00:00'), NOW()), p.TIME)
+FROM information_schema.PROCESSLIST p LEFT JOIN information_schema.INNODB_TRX t ON t.trx_mysql_thread_id = p.ID
+WHERE p.ID <> CONNECTION_ID() AND (p.DB = DATABASE() OR p.DB IS NULL)
+  AND p.USER NOT IN ('system user', 'event_scheduler')
+  AND (CONVERT_TZ(t.trx_started, 'SYSTEM', '+00:00') <= %s
+       OR (p.COMMAND IN ('Query', 'Execute') AND NOW() - INTERVAL p.TIME + 1 SECOND <= %s))
+"""
+"""trx_started is in the server host's time zone whatever the session's; TIME is cut to whole seconds."""
+
+
+@dataclass(frozen=True)
+class Barrier(Step):
+    """Waits until no transaction and no CALL older than the last swap of a routine is left.
+
+    A caller that began before the swap runs the old body to its end, and what it commits afterwards would undo a
+    backfill. Connections of other databases do not count.
+    """
+
+    kind: ClassVar[str] = "barrier"
+
+    @property
+    def object(self) -> str:
+        """What it waits for."""
+        return "callers of replaced routines"
+
+    def look(self, context: Context) -> Standing:
+        """Before, while such callers are there."""
+        swapped = last_swap(context)
+        if swapped is None:
+            return Standing(State.DONE, "no routine was replaced")
+        left = older_callers(context.session, swapped)
+        return Standing(State.BEFORE, f"waits for {_listed(left)}") if left else Standing(State.DONE, "none is left")
+
+    def describe(self, context: Context) -> Description:
+        """Reads the process list only."""
+        return Description(sql=())
+
+    def do(self, context: Context, log: StepLog) -> None:
+        """Wait; raises Stopped when somebody's transaction does not end."""
+        swapped = last_swap(context)
+        if swapped is not None:
+            wait_for_older(context, swapped)
+
+    def undo(self, context: Context, log: StepLog) -> None:
+        """Nothing to take back."""
+
+
+def last_swap(context: Context) -> datetime | None:
+    """When the newest replacement of a routine ended, by the server's clock (UTC)."""
+    if not context.journal.exists():
+        return None
+    found = context.session.value(
+        f"SELECT MAX(EndedAt) FROM {names.STEPS} WHERE Step LIKE 'routine %%' AND State = 'done' AND Found <> 'done'",
+        (),
+    )
+    return found if isinstance(found, datetime) else None
+
+
+def older_callers(session: Session, since: datetime) -> list[tuple[int, str, int]]:
+    """Connections (id, command, age in seconds) with a transaction or a statement as old as ``since``.
+
+    Raises CannotRun when the account may not see other connections: "none seen" would be no proof.
+    """
+    try:
+        return [(int(row[0]), str(row[1]), int(row[2])) for row in session.rows(_OLDER, (since, since))]
+    except Exception as error:
+        if not is_denied(error):
+            raise
+        raise CannotRun(
+            "This account may not see the connections of others.",
+            why="An old summariser may still be at work unseen, and its figures would undo the backfill.",
+            hint="GRANT PROCESS ON *.* TO this account.",
+        ) from error
+
+
+def wait_for_older(context: Context, since: datetime) -> None:
+    """Wait until no caller as old as ``since`` is left; raises Stopped after PATIENCE_SECONDS."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while left := older_callers(context.session, since):
+        context.checkpoint()
+        context.tell(0, len(left))
+        if time.monotonic() > deadline:
+            raise Stopped(
+                f"A transaction or CALL from before the routines were swapped does not end: {_listed(left)}.",
+                why="What it commits later would be figures under the old rule.",
+                hint="End it (SHOW FULL PROCESSLIST, KILL) and run the same command again.",
+            )
+        time.sleep(0.2)
+
+
+def _listed(callers: list[tuple[int, str, int]]) -> str:
+    return ", ".join(f"connection {identity} ({command}, {age} s)" for identity, command, age in callers)

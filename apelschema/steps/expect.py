@@ -1,0 +1,56 @@
+"""The first step of the baseline: only an empty database, or one of exactly this release, goes on."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from apelschema.catalogue.compare import compare
+from apelschema.catalogue.difference import untolerated
+from apelschema.catalogue.fingerprint import fingerprint
+from apelschema.catalogue.load import load
+from apelschema.db.introspect import read_schema
+from apelschema.journal import StepLog
+from apelschema.procedures import Ours
+from apelschema.steps.base import Context, Description, Standing, State, Step
+
+
+@dataclass(frozen=True)
+class ExpectRelease(Step):
+    """Looks whether the database is empty, exactly of this release, or one that this tool works on already."""
+
+    kind: ClassVar[str] = "expect"
+    release: str
+
+    @property
+    def object(self) -> str:
+        """The whole database."""
+        return "database"
+
+    @property
+    def stays(self) -> bool:
+        """It does."""
+        return True
+
+    def look(self, context: Context) -> Standing:
+        """Done where the run may go on, else foreign with all differences."""
+        if context.log(self) is not None:
+            return Standing(State.DONE, "the journal knows this database; each step looks for itself")
+        live = read_schema(context.session)
+        print_ = fingerprint(live, Ours())
+        if print_.empty:
+            return Standing(State.DONE, "the database is empty")
+        found = untolerated(compare(live, load(self.release), central=print_.central, own=Ours()))
+        if not found:
+            return Standing(State.DONE, f"as in {self.release}")
+        listed = tuple(f"{each.object}: {each.difference}" for each in found)
+        nearest = f", nearest to {print_.release}" if print_.release else ""
+        return Standing(State.FOREIGN, f"neither empty nor exactly {self.release}{nearest}:", listed)
+
+    def describe(self, context: Context) -> Description:
+        """Reads only."""
+        return Description(sql=())
+
+    def do(self, context: Context, log: StepLog) -> None:
+        """Nothing to do."""
+
+    def undo(self, context: Context, log: StepLog) -> None:
+        """Nothing to take back."""

@@ -1,0 +1,172 @@
+"""N settled in the source tables: one label for 'no infrastructure' (I2, H22, H28; semantics.md section 4 item 5)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, ClassVar, Final
+
+from apelschema import names, sql
+from apelschema.db.introspect import read_table
+from apelschema.db.retry import retrying
+from apelschema.errors import FoundWrong
+from apelschema.journal import StepLog
+from apelschema.names import quoted
+from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
+from apelschema.steps.chunks import Piece, estimated_rows, walk
+from apelschema.steps.kept import ensure_kept, kept_table
+
+_JOBS_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True)
+class Settle(Step):
+    """Gives every row of class N in a source table the one label, ``UpdateTime`` untouched (I11).
+
+    The key, the spelling and the ``UpdateTime`` of each changed row are kept for the way back.
+    """
+
+    kind: ClassVar[str] = "settle"
+    table: str
+    column: str
+
+    @property
+    def object(self) -> str:
+        """The column."""
+        return f"{self.table}.{self.column}"
+
+    def look(self, context: Context) -> Standing:
+        """By the journal: whether a row is left that says nothing in another way is known only after a scan."""
+        if context.has_done(self):
+            return Standing(State.DONE, "settled")
+        return Standing(State.BEFORE, "rows without infrastructure are looked for")
+
+    def describe(self, context: Context) -> Description:
+        """The statement of a piece; as many rows are read as there are."""
+        return Description(sql=(self._settling("..."),), rows=estimated_rows(context.session, self.table))
+
+    def do(self, context: Context, log: StepLog) -> None:
+        """Walk through the table and settle."""
+        key = _key(context, self.table)
+        kept = ensure_kept(context.session, self.table, [*key, self.column, "UpdateTime"])
+        walk(context, log, self.table, key, lambda piece: self._settle(context, kept, key, *piece.condition()))
+
+    def undo(self, context: Context, log: StepLog) -> None:
+        """Give back the old spelling to every row that is still the one that was settled."""
+        kept = kept_table(self.table)
+        if read_table(context.session, kept) is not None:
+            walk(
+                context,
+                log,
+                kept,
+                _key(context, self.table),
+                lambda piece: self._give_back(context, piece, kept),
+            )
+
+    def prove(self, context: Context, direction: Direction) -> None:
+        """That no other spelling is left."""
+        if direction == "undo":
+            return
+        left = context.session.value(f"SELECT COUNT(*) FROM {self._scanned()} WHERE {self._unsettled()}")
+        if left:
+            raise FoundWrong(
+                f"{left} rows of {self.object} still say 'no infrastructure' in another way.",
+                why="They were written while the upgrade was at work.",
+                hint="Stop the loaders and run the same command again.",
+            )
+
+    def _scanned(self) -> str:
+        return quoted(self.table)
+
+    def _unsettled(self) -> str:
+        return sql.is_unsettled(quoted(self.column))
+
+    def _settling(self, condition: str) -> str:
+        return (
+            f"UPDATE {quoted(self.table)} SET {quoted(self.column)} = '{names.NO_INFRASTRUCTURE}',"
+            f" UpdateTime = UpdateTime WHERE {condition} AND {self._unsettled()}"
+        )
+
+    def _settle(self, context: Context, kept: str, key: Sequence[str], condition: str, arguments: Sequence[Any]) -> int:
+        listed = sql.columns([*key, self.column, "UpdateTime"])
+        context.session.execute(
+            f"REPLACE INTO {kept} ({listed}) SELECT {listed} FROM {quoted(self.table)}"
+            f" WHERE {condition} AND {self._unsettled()}",
+            arguments,
+        )
+        return context.session.execute(self._settling(condition), arguments)
+
+    def _give_back(self, context: Context, piece: Piece, kept: str) -> int:
+        column = quoted(self.column)
+        condition, arguments = piece.condition("k")
+        changed = context.session.execute(
+            f"UPDATE {quoted(self.table)} t JOIN {kept} k ON {sql.same_key(piece.key, 't', 'k')}"
+            f" SET t.{column} = k.{column}, t.UpdateTime = t.UpdateTime"
+            f" WHERE {condition} AND {sql.is_label(f't.{column}')} AND t.UpdateTime = k.UpdateTime",
+            arguments,
+        )
+        condition, arguments = piece.condition()
+        context.session.execute(f"DELETE FROM {kept} WHERE {condition}", arguments)
+        return changed
+
+
+@dataclass(frozen=True)
+class SettleJobs(Settle):
+    """Settles JobRecords: usually by far the largest table, so rows are sought in the summariser's covering index.
+
+    A site is the piece that a stopped run goes on with; its rows are changed a few hundred at a time.
+    """
+
+    index: str = "SummaryIdx"
+
+    def do(self, context: Context, log: StepLog) -> None:
+        """Site after site."""
+        key = _key(context, self.table)
+        kept = ensure_kept(context.session, self.table, [*key, self.column, "UpdateTime"])
+        sites = self._sites(context, log.watermark[0] if log.watermark else None)
+        for done, site in enumerate(sites):
+            context.tell(done, len(sites))
+            changed = sum(self._some(context, kept, key, jobs) for jobs in self._unsettled_jobs(context, key, site))
+            context.journal.advance(log, (site,), 1, changed)
+        context.journal.advance(log, None, 0, 0)
+
+    def _scanned(self) -> str:
+        return f"{quoted(self.table)} FORCE INDEX ({quoted(self.index)})"
+
+    def _sites(self, context: Context, after: int | None) -> list[int]:
+        rows = context.session.rows(
+            f"SELECT DISTINCT SiteID FROM {self._scanned()} WHERE SiteID > %s ORDER BY SiteID",
+            (-(2**31) if after is None else after,),
+        )
+        return [int(site) for (site,) in rows]
+
+    def _unsettled_jobs(self, context: Context, key: Sequence[str], site: int) -> Iterator[list[tuple[Any, ...]]]:
+        found = context.session.stream(
+            f"SELECT {sql.columns(key)} FROM {self._scanned()} WHERE SiteID = %s AND {self._unsettled()}",
+            (site,),
+        )
+        return _in_lots(found, _JOBS_AT_ONCE)
+
+    def _some(self, context: Context, kept: str, key: Sequence[str], jobs: list[tuple[Any, ...]]) -> int:
+        context.checkpoint()
+        one = "(" + " AND ".join(f"{quoted(name)} = %s" for name in key) + ")"
+        condition = "(" + " OR ".join([one] * len(jobs)) + ")"
+        arguments = [value for job in jobs for value in job]
+
+        def change() -> int:
+            with context.session.transaction():
+                return self._settle(context, kept, key, condition, arguments)
+
+        return retrying(change)
+
+
+def _key(context: Context, table: str) -> tuple[str, ...]:
+    live = read_table(context.session, table)
+    if live is None:
+        raise FoundWrong(f"The table {table} is gone.", hint="Restore the backup.")
+    return live.primary_key
+
+
+def _in_lots(rows: Iterable[tuple[Any, ...]], size: int) -> Iterator[list[tuple[Any, ...]]]:
+    rest = iter(rows)
+    while lot := list(islice(rest, size)):
+        yield lot

@@ -1,0 +1,254 @@
+"""Steps that put routines and views, each as one whole text of a release (H20, H21, H23, H26)."""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from apelschema import procedures
+from apelschema.catalogue.compare import compare_view
+from apelschema.catalogue.difference import untolerated
+from apelschema.catalogue.load import load, own_view_sha256, releases
+from apelschema.db.errors import BINLOG_CREATE_NEEDS_SUPER, SPECIFIC_ACCESS_DENIED, DatabaseError, number
+from apelschema.db.introspect import read_routine, read_table, read_view
+from apelschema.db.retry import retrying
+from apelschema.db.schema import View
+from apelschema.db.stored import Stored, StoredKind, put_back, read_stored, replace_stored
+from apelschema.errors import CannotRun, FoundWrong
+from apelschema.journal import StepLog
+from apelschema.procedures import create_statement
+from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
+
+Origin = tuple[Literal["ours", "official"], str]
+"""Who wrote a text, and a release that it is of."""
+
+
+@dataclass(frozen=True)
+class Put(Step):
+    """Puts a routine or view of a release in place of what stands there, which the journal keeps whole first.
+
+    ``create`` lets the official text of the same release stand (a baseline); otherwise ours replaces it.
+    """
+
+    name: str
+    release: str
+    create: bool = False
+
+    @property
+    def object(self) -> str:
+        """Its name."""
+        return self.name
+
+    @property
+    def stays(self) -> bool:
+        """A baseline's objects stay with its tables."""
+        return self.create
+
+    @property
+    @abstractmethod
+    def stored_kind(self) -> StoredKind:
+        """What it is to the server."""
+
+    @abstractmethod
+    def origins(self, context: Context) -> set[Origin] | None:
+        """Whose text of which releases stands there; None when nothing does, empty for unknown text."""
+
+    @abstractmethod
+    def text(self, context: Context) -> str:
+        """Our CREATE statement under the policy."""
+
+    def is_rendered(self, context: Context) -> bool:
+        """Whether our text that stands there is the one of this policy."""
+        del context
+        return True
+
+    def is_wanted(self, context: Context) -> bool:
+        """Whether this database has such an object: central ones are not everywhere."""
+        return context.central or self.name not in central_objects(self.release)
+
+    def look(self, context: Context) -> Standing:
+        """By the text: ours is done, an earlier one before, a later one beyond, any other foreign."""
+        if not self.is_wanted(context):
+            return Standing(State.DONE, "is central, and this database has no central objects")
+        found = self.origins(context)
+        if found is None:
+            return Standing(State.ABSENT, "is not there")
+        return self._judge(context, found)
+
+    def _judge(self, context: Context, found: set[Origin]) -> Standing:
+        if ("ours", self.release) in found:
+            if self.is_rendered(context):
+                return Standing(State.DONE, f"ours of {self.release}")
+            return Standing(State.BEFORE, "ours, rendered under another policy")
+        if self.create and ("official", self.release) in found:
+            return Standing(State.DONE, f"official of {self.release}")
+        order = releases()
+        earlier = [origin for origin in found if order.index(origin[1]) <= order.index(self.release)]
+        if earlier:
+            owner, release = max(earlier, key=lambda origin: order.index(origin[1]))
+            return Standing(State.BEFORE, f"{owner} of {release}")
+        if found:
+            return Standing(State.BEYOND, f"of {min(found, key=lambda origin: order.index(origin[1]))[1]}")
+        return Standing(State.FOREIGN, "its text is of no known release", (f"{self.name}: changed by hand",))
+
+    def describe(self, context: Context) -> Description:
+        """The statement; it is sent as one, through the driver."""
+        gap = "" if context.session.server.replaces_routines_in_place or self.stored_kind == "view" else "DROP, CREATE"
+        return Description((self._statement(context, None),), gap or "CREATE OR REPLACE")
+
+    def do(self, context: Context, log: StepLog) -> None:
+        """Keep what stands there, then replace it under its definer."""
+        found = self._read(context)
+        context.journal.keep_found(context.running(), context.revision, found)
+        statement = self._statement(context, found.definer or None)
+        with context.session.using(collation=collation_at_hand(context)):
+            retrying(lambda: self._replace(context, statement, found))
+
+    def undo(self, context: Context, log: StepLog) -> None:
+        """Put back exactly what was found."""
+        found = context.journal.found(context.revision, self.stored_kind, self.name)
+        if found is not None:
+            retrying(lambda: put_back(context.session, found))
+
+    def prove(self, context: Context, direction: Direction) -> None:
+        """On the way back: that what stands there is what was found, to the letter."""
+        if direction == "do" or not self.is_wanted(context):
+            return
+        found = context.journal.found(context.revision, self.stored_kind, self.name)
+        if found is not None and self._read(context) != found:
+            raise FoundWrong(
+                f"The {self.stored_kind} {self.name} does not read as it was found.",
+                hint="The journal keeps it: see the table apelschema_found.",
+            )
+
+    def forget(self, context: Context) -> None:
+        """Forget what was kept, so that the next upgrade keeps what it finds then."""
+        context.journal.forget_found(context.revision, self.stored_kind, self.name)
+
+    def _statement(self, context: Context, definer: str | None) -> str:
+        return create_statement(self.text(context), definer=definer)
+
+    def _read(self, context: Context) -> Stored:
+        try:
+            return read_stored(context.session, self.stored_kind, self.name)
+        except ValueError as error:
+            raise _invisible(self.name) from error
+
+    def _replace(self, context: Context, statement: str, found: Stored) -> None:
+        try:
+            replace_stored(context.session, self.stored_kind, self.name, statement, found.grants)
+        except DatabaseError as error:
+            raise _refused(self, found, error) from error
+
+
+@dataclass(frozen=True)
+class PutRoutine(Put):
+    """A procedure or function."""
+
+    kind: ClassVar[str] = "routine"
+
+    @property
+    def stored_kind(self) -> StoredKind:
+        """Procedure or function, as in the catalogue."""
+        return load(self.release).routines[self.name].kind
+
+    def origins(self, context: Context) -> set[Origin] | None:
+        """By the folded hash of the official body, and by our files."""
+        live = read_routine(context.session, self.name)
+        if live is None:
+            return None
+        if live.body is None:
+            raise _invisible(self.name)
+        known = [(release, load(release).routines.get(self.name)) for release in releases()]
+        official = (release for release, entry in known if entry and entry.body_sha256 == live.body_sha256)
+        body, own = live.body, procedures.Ours()
+        return _origins(official, (release for release, _ in known if own.is_own_body(self.name, release, body)))
+
+    def text(self, context: Context) -> str:
+        """Our text, rendered under the policy."""
+        return procedures.text("routine", self.name, self.release, context.policy)
+
+    def is_rendered(self, context: Context) -> bool:
+        """Compared under exactly this policy."""
+        live = read_routine(context.session, self.name)
+        return live is not None and procedures.matches_policy(self.name, self.release, str(live.body), context.policy)
+
+
+@dataclass(frozen=True)
+class PutView(Put):
+    """A view."""
+
+    kind: ClassVar[str] = "view"
+
+    @property
+    def stored_kind(self) -> StoredKind:
+        """A view."""
+        return "view"
+
+    def origins(self, context: Context) -> set[Origin] | None:
+        """By the hash of the server's text; where servers write it differently, by the journal and the columns."""
+        live = read_view(context.session, self.name)
+        if live is None:
+            return None
+        if live.definition is None:
+            raise _invisible(self.name)
+        if not context.session.server.shares_view_text:
+            return self._origins_by_columns(context, live)
+        known = [(release, load(release).views.get(self.name)) for release in releases()]
+        sha256 = live.definition_sha256
+        official = (release for release, entry in known if entry and entry.definition_sha256 == sha256)
+        ours = (release for release, entry in known if entry and own_view_sha256(self.name, release) == sha256)
+        return _origins(official, ours)
+
+    def _origins_by_columns(self, context: Context, live: View) -> set[Origin]:
+        if context.has_done(self):
+            return {("ours", self.release)}
+        same = [
+            release
+            for release in releases()
+            if (entry := load(release).views.get(self.name)) and not untolerated(compare_view(live, entry, release))
+        ]
+        return _origins(same, ())
+
+    def text(self, context: Context) -> str:
+        """Our text; no view depends on the policy."""
+        return procedures.text("view", self.name, self.release)
+
+
+def central_objects(release: str) -> frozenset[str]:
+    """Names of the views that only central databases have."""
+    return frozenset(name for name, view in load(release).views.items() if view.central)
+
+
+def collation_at_hand(context: Context) -> str | None:
+    """The collation of the tables: literals in routines and views take it from the session that creates them."""
+    table = read_table(context.session, "HybridSuperSummaries")
+    return table.collation if table else None
+
+
+def _origins(official: Iterable[str], ours: Iterable[str]) -> set[Origin]:
+    found: set[Origin] = {("official", release) for release in official}
+    return found | {("ours", release) for release in ours}
+
+
+def _invisible(name: str) -> CannotRun:
+    return CannotRun(
+        f"This account may not see the text of {name}.",
+        why="What cannot be seen can neither be recognised nor kept for the way back.",
+        hint="GRANT SELECT ON mysql.proc TO this account (MySQL: GRANT SHOW_ROUTINE ON *.*).",
+    )
+
+
+def _refused(step: Put, found: Stored, error: DatabaseError) -> Exception:
+    if number(error) == SPECIFIC_ACCESS_DENIED:
+        return CannotRun(
+            f"This account may not put {step.name} under its definer {found.definer}.",
+            why="Under another it would run with other privileges, and fail every message when that account goes.",
+            hint="GRANT SET USER ON *.* (MySQL: SET_ANY_DEFINER) TO this account, or run as that definer.",
+        )
+    if number(error) == BINLOG_CREATE_NEEDS_SUPER:
+        return CannotRun(
+            f"This account may not create {step.name} while the binary log is on.",
+            hint="SET GLOBAL log_bin_trust_function_creators = 1, or run as an account with SUPER.",
+        )
+    return error

@@ -1,0 +1,38 @@
+# mypy: disable-error-code="attr-defined"
+"""The schema of 2.2.1: made in an empty database, recognised in an existing one."""
+
+from alembic import op
+
+revision = "221_baseline"
+down_revision = None
+branch_labels = None
+depends_on = None
+release = "2.2.1"
+
+TABLES = (
+    "Sites", "DNs", "SubmitHosts", "MachineNames", "Queues", "VOs", "VORoles", "VOGroups", "LastUpdated", "JobRecords",
+    "Summaries", "NormalisedSummaries", "SuperSummaries", "HybridSuperSummaries", "SyncRecords",
+)  # fmt: skip
+ROUTINES = (
+    "SiteLookup", "DNLookup", "SubmitHostLookup", "MachineNameLookup", "QueueLookup", "VOLookup", "VORoleLookup",
+    "VOGroupLookup", "ReplaceJobRecord", "ReplaceSummary", "ReplaceNormalisedSummary", "ReplaceSyncRecord",
+    "UpdateTimestamp", "SummariseJobs", "NormaliseSummaries", "CopyNormalisedSummaries",
+)  # fmt: skip
+VIEWS = (
+    "VJobRecords", "VSummaries", "VNormalisedSummaries", "VSuperSummaries", "VNormalisedSuperSummaries",
+    "VUserSummaries", "VSyncRecords", "VSumCPU", "VUserCPU", "VSpecIntHistory", "VHepSpecHistory", "VLcgRecordsSync_v2",
+)  # fmt: skip
+
+
+def upgrade() -> None:
+    op.expect_release(release)
+    for table in TABLES:
+        op.create_release_table(table, release)
+    for routine in ROUTINES:
+        op.create_routine(routine, release)
+    for view in VIEWS:
+        op.create_release_view(view, release)
+
+
+def downgrade() -> None:
+    op.undo(upgrade)

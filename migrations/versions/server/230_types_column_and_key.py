@@ -1,0 +1,18 @@
+# mypy: disable-error-code="attr-defined"
+"""Benchmark type in NormalisedSummaries and its key."""
+
+from alembic import op
+
+revision = "230_types"
+down_revision = "221_baseline"
+branch_labels = None
+depends_on = None
+release = "2.3.0"
+
+
+def upgrade() -> None:
+    op.alter("NormalisedSummaries", before="2.2.1", release=release)
+
+
+def downgrade() -> None:
+    op.undo(upgrade)
