@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
-from alembic.script import Script
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
@@ -59,17 +58,14 @@ def _settings_of_alembic() -> Settings:
 
 def _run(context: EnvironmentContext, settings: Settings) -> None:
     engine = alembic_engine(settings.target)
-    with (
-        engine.connect() as connection,
-        Session(settings.target) as session,
-        ExitStack() as stack,
-        runner.explained(),
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(runner.explained())
+        connection = stack.enter_context(engine.connect())
+        session = stack.enter_context(Session(settings.target))
         context.configure(connection=connection)
         migrations = _Migrations(context.get_context().opts["fn"], settings, session, stack)
-        context.configure(
-            connection=connection, fn=migrations.prepare, dont_mutate=True, **{SINK: migrations.take_step}
-        )
+        options: dict[str, Any] = {"fn": migrations.prepare, "dont_mutate": True, SINK: migrations.take_step}
+        context.configure(connection=connection, **options)
         context.run_migrations()
         migrations.read_back()
 
@@ -113,7 +109,7 @@ class _Migrations:
             )
 
     def _begin(self, steps: list[RevisionStep], heads: Any, migration: MigrationContext) -> None:
-        listed = ((cast(Script, each.revision), bool(each.is_upgrade)) for each in steps)
+        listed = ((each.revision, bool(each.is_upgrade)) for each in steps)
         planned = revisions.planned(listed, migration)
         context = runner.surroundings(self._session, self._settings, planned)
         runner.preflight(context, self._settings, planned)
@@ -122,3 +118,6 @@ class _Migrations:
         self._to = next(iter(steps[-1].to_revisions_no_deps), None)
         self._executor = Executor(context, self._settings.listener)
         self._stack.enter_context(self._executor.running(command, at, self._to, planned))
+        self._stack.enter_context(runner.explained())
+        if revisions.current(self._session) != at:
+            raise CannotRun("Another run has just moved this database.", hint="Run the same command again.")

@@ -74,15 +74,21 @@ class Executor:
     def _do(self, context: Context, step: Step, standing: Standing) -> Outcome:
         if standing.state is State.FOREIGN:
             raise foreign(step, standing)
-        log = self._journal.begin_step(context.running(), context.revision, step.key, "do", standing.state)
         if standing.state in (State.DONE, State.BEYOND):
-            self._journal.end_step(log)
+            self._note_done(context, step, standing)
             return Outcome(standing.state, standing.detail)
+        log = self._journal.begin_step(context.running(), context.revision, step.key, "do", standing.state)
         step.do(context, log)
         step.prove(context, "do")
         self._journal.end_step(log)
         _demand(step, step.look(context), State.DONE)
         return Outcome(standing.state, "done", self._changed(context, step))
+
+    def _note_done(self, context: Context, step: Step, standing: Standing) -> None:
+        """Note what was found done; a note of this tool's own doing stays, since the barrier counts from it."""
+        if not context.has_done(step):
+            log = self._journal.begin_step(context.running(), context.revision, step.key, "do", standing.state)
+            self._journal.end_step(log)
 
     def _undo(self, context: Context, step: Step, standing: Standing) -> Outcome:
         if step.stays:

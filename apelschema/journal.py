@@ -30,13 +30,17 @@ class Run:
 
 @dataclass(frozen=True)
 class StepLog:
-    """How far a step of a run came. ``watermark`` is the key up to which rows are done; rows are counts."""
+    """How far a step of a run came.
+
+    ``found`` is the state in which it was met, ``watermark`` the key up to which rows are done; rows are counts.
+    """
 
     run: int
     revision: str
     step: str
     direction: str
     state: str
+    found: str
     watermark: Watermark | None
     rows_done: int
     rows_total: int | None
@@ -95,7 +99,7 @@ class Journal:
         if not row:
             return None
         *facts, central = row
-        return Run(*facts, bool(central))
+        return Run(*(*facts, bool(central)))
 
     def begin(self, command: str, target: str, from_revision: str | None, policy: str, central: bool) -> Run:
         """Note the start of a run, or that an unfinished one of the same command and target goes on."""
@@ -142,16 +146,16 @@ class Journal:
         if not self.exists():
             return None
         row = self._session.one(
-            "SELECT Run, Revision, Step, Direction, State, Watermark, RowsDone, RowsTotal, RowsChanged"
+            "SELECT Run, Revision, Step, Direction, State, Found, Watermark, RowsDone, RowsTotal, RowsChanged"
             f" FROM {names.STEPS} WHERE Revision = %s AND Step = %s AND Direction = COALESCE(%s, Direction)"
             " ORDER BY Run DESC LIMIT 1",
             (revision, step, direction),
         )
         if not row:
             return None
-        run, revision, step, direction, state, mark, *rows = row
+        *facts, mark, done, total, changed = row
         watermark = tuple(json.loads(mark, object_hook=_decoded)) if mark else None
-        return StepLog(run, revision, step, direction, state, watermark, *rows)
+        return StepLog(*(*facts, watermark, done, total, changed))
 
     def begin_step(self, run: Run, revision: str, step: str, direction: str, found: str) -> StepLog:
         """Note that a step begins, or goes on from where this run or one before left it."""
@@ -159,14 +163,14 @@ class Journal:
         goes_on = old is not None and old.direction == direction and not old.finished
         if old is not None and goes_on and old.run == run.id:
             return old
-        fresh = StepLog(run.id, revision, step, direction, "running", None, 0, None, 0)
+        fresh = StepLog(run.id, revision, step, direction, "running", found, None, 0, None, 0)
         log = replace(old, run=run.id) if old is not None and goes_on else fresh
         mark = json.dumps(log.watermark, default=_encoded) if log.watermark else None
         self._session.execute(
             f"REPLACE INTO {names.STEPS}"
             " (Run, Revision, Step, Direction, State, Found, Watermark, RowsDone, RowsChanged, StartedAt)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))",
-            (run.id, revision, step, direction, log.state, found, mark, log.rows_done, log.rows_changed),
+            (run.id, revision, step, direction, log.state, log.found, mark, log.rows_done, log.rows_changed),
         )
         return log
 
@@ -232,7 +236,7 @@ class Journal:
             return None
         *facts, grants = row
         listed = json.loads(grants)
-        return Stored(*facts, None if listed is None else tuple(listed))
+        return Stored(*(*facts, None if listed is None else tuple(listed)))
 
     def forget_found(self, revision: str, kind: StoredKind, name: str) -> None:
         """Forget what was kept, after it was put back."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from alembic import command as alembic_command
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
 
 from apelschema import checks, revisions
 from apelschema.catalogue.fingerprint import Fingerprint, fingerprint
@@ -103,6 +105,10 @@ def preflight(context: Context, settings: Settings, planned: list[Planned]) -> N
             why="Half of the figures would be under one policy and half under the other.",
             hint=f"Give the policy that it was begun with: {unfinished.policy}",
         )
+    situation = checks.Situation(
+        context.session, context.policy, settings.writers, settings.accept_stall, tell=settings.listener.said
+    )
+    checks.demand(situation, planned)
     for each in planned:
         here = context.at(each.revision)
         standing = each.step.look(here)
@@ -114,8 +120,7 @@ def preflight(context: Context, settings: Settings, planned: list[Planned]) -> N
                 why="They came in after the upgrade.",
                 hint="Stay on this release; this version does not fold them.",
             )
-    situation = checks.Situation(context.session, context.policy, settings.writers, settings.accept_stall)
-    checks.demand(situation, planned)
+    checks.wait_for_writers(situation)
 
 
 @contextmanager
@@ -125,6 +130,12 @@ def explained() -> Iterator[None]:
         yield
     except DatabaseError as error:
         raise _explanation(error) from error
+    except DBAPIError as error:
+        if not isinstance(error.orig, DatabaseError):
+            raise
+        raise _explanation(error.orig) from error
+    except CommandError as error:
+        raise CannotRun(f"Alembic says: {error}.") from error
 
 
 def _explanation(error: DatabaseError) -> ApelschemaError:
@@ -143,15 +154,16 @@ def _explanation(error: DatabaseError) -> ApelschemaError:
 
 
 def _through_alembic(settings: Settings, target: str, direction: str) -> None:
-    with Session(settings.target) as session, explained():
-        to = revisions.resolve(target, at := revisions.current(session))
-    if at == to:
-        return
-    _demand_direction(at, to, direction, target)
-    config = revisions.configuration()
-    config.attributes[SETTINGS] = settings
-    run: Callable[..., None] = getattr(alembic_command, direction)
-    run(config, to or "base")
+    with explained():
+        with Session(settings.target) as session:
+            to = revisions.resolve(target, at := revisions.current(session))
+        if at == to:
+            return
+        _demand_direction(at, to, direction, target)
+        config = revisions.configuration()
+        config.attributes[SETTINGS] = settings
+        run: Callable[..., None] = getattr(alembic_command, direction)
+        run(config, to or "base")
 
 
 def _demand_direction(at: str | None, to: str | None, direction: str, target: str) -> None:

@@ -67,14 +67,16 @@ class Normalisation:
 
     Up to 2.2.1 every type but HEPSPEC was divided by 250, compared under the column's collation; from 2.3.0 on
     si2k alone is, and the types that the policy keeps, whatever the collation. Multiplied by 0.004, so that
-    div_precision_increment does not matter, and clamped to what the column holds.
+    div_precision_increment does not matter, and clamped to what the column holds. The texts are for statements
+    sent with arguments, be they none: a percent sign in a type's name is doubled.
     """
 
     def __init__(self, policy: Policy, alias: str = "h") -> None:
         self._alias = alias
         level, kind = f"{alias}.ServiceLevel", f"{alias}.ServiceLevelType"
         self.old_factor = f"IF({kind} = 'HEPSPEC', {level}, {level} * 0.004)"
-        self.new_factor = f"IF(LOWER({kind}) {keeps_old_factor(policy)}, {level} * 0.004, {level})"
+        keeps = keeps_old_factor(policy).replace("%", "%%")
+        self.new_factor = f"IF(LOWER({kind}) {keeps}, {level} * 0.004, {level})"
 
     def value(self, column: str, factor: str) -> str:
         """The normalised figure of a duration column (or of an expression over it) under a factor."""

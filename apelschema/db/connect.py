@@ -1,6 +1,7 @@
 """How to reach a database, and what to say when it does not work."""
 
 import ssl
+import weakref
 from typing import Any, Final, NoReturn
 
 import pymysql
@@ -12,7 +13,7 @@ from apelschema.db import errors
 from apelschema.db.target import Target, Tls, default_socket
 from apelschema.errors import CannotRun
 
-__all__ = ["Target", "Tls", "alembic_engine", "default_socket", "open_connection"]
+__all__ = ["Target", "Tls", "alembic_engine", "default_socket", "open_connection", "own_connections"]
 
 CONNECT_TIMEOUT: Final = 10  # seconds
 
@@ -59,8 +60,28 @@ _REFUSALS: Final[dict[int, tuple[str, str]]] = {
 """What the server's refusals mean and what to do, by error number."""
 
 
+_opened: "weakref.WeakKeyDictionary[Connection[Any], str]" = weakref.WeakKeyDictionary()
+"""Every connection of this process that may still be open, with its server."""
+
+
+def own_connections(target: Target) -> frozenset[int]:
+    """The server's ids of all connections that this process has to the target's server."""
+    server = target.server_shown()
+    return frozenset(
+        int(connection.thread_id())  # type: ignore[no-untyped-call]
+        for connection, at in list(_opened.items())
+        if at == server and connection.open
+    )
+
+
 def open_connection(target: Target) -> "Connection[Any]":
     """Connect, in UTF-8 and with autocommit; raises CannotRun that says what is wrong and what to do."""
+    connection = _connect(target)
+    _opened[connection] = target.server_shown()
+    return connection
+
+
+def _connect(target: Target) -> "Connection[Any]":
     try:
         return pymysql.connect(
             host=target.host,

@@ -11,7 +11,8 @@ ALL: Final = frozenset({"ALL PRIVILEGES", "ALL"})
 
 _NAME = r"(?:`(?:[^`]|``)*`|[^\s.`]+)"
 _LINE = re.compile(
-    rf"(?P<verb>GRANT|REVOKE)\s+(?P<privileges>.+?)\s+ON\s+(?:(?P<kind>TABLE|FUNCTION|PROCEDURE|PACKAGE BODY|PACKAGE)\s+)?"
+    r"(?P<verb>GRANT|REVOKE)\s+(?P<privileges>.+?)\s+ON\s+"
+    r"(?:(?P<kind>TABLE|FUNCTION|PROCEDURE|PACKAGE BODY|PACKAGE)\s+)?"
     rf"(?P<database>{_NAME})\.(?P<object>{_NAME})\s+(?:TO|FROM)\s+(?P<grantee>\S+)",
     re.IGNORECASE | re.DOTALL,
 )

@@ -6,10 +6,11 @@ Only the server's clock counts, so a host whose clock is off neither steals nor 
 import socket
 import threading
 import uuid
+from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import Self
 
-from apelschema.db.errors import DUPLICATE_KEY, DatabaseError, lost_connection, number
+from apelschema.db.errors import DUPLICATE_KEY, DatabaseError, number
 from apelschema.db.session import Session
 from apelschema.errors import CannotRun, Stopped
 
@@ -52,7 +53,8 @@ class Lease:
     ) -> None:
         self._leave.set()
         self._thread.join()
-        if error is None or not lost_connection(error):
+        # After an error the connection may be gone, and the server still at work for it: then the lease runs out.
+        with suppress(DatabaseError) if error else nullcontext():
             self._session.execute(f"DELETE FROM {self._table} WHERE Id = 1 AND Owner = %s", (self._owner,))
 
     def check(self) -> None:

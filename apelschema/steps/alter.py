@@ -8,6 +8,7 @@ from apelschema.catalogue.difference import untolerated
 from apelschema.catalogue.load import load, releases
 from apelschema.db.ddl import alter_table, create_table
 from apelschema.db.introspect import read_table
+from apelschema.db.online import alter_online
 from apelschema.db.retry import retrying
 from apelschema.db.schema import Table
 from apelschema.journal import StepLog
@@ -90,11 +91,11 @@ class Alter(Step):
 
     def do(self, context: Context, log: StepLog) -> None:
         """Alter it."""
-        retrying(lambda: context.session.execute(self._statement("do")))
+        retrying(lambda: alter_online(context.session, self._statement("do")))
 
     def undo(self, context: Context, log: StepLog) -> None:
         """Alter it back."""
-        retrying(lambda: context.session.execute(self._statement("undo")))
+        retrying(lambda: alter_online(context.session, self._statement("undo")))
 
     def undo_blockers(self, context: Context) -> tuple[str, ...]:
         """Values in columns that would go: with them two rows may fall together (H25), and what they say is lost."""

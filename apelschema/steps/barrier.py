@@ -69,7 +69,8 @@ def last_swap(context: Context) -> datetime | None:
     if not context.journal.exists():
         return None
     found = context.session.value(
-        f"SELECT MAX(EndedAt) FROM {names.STEPS} WHERE Step LIKE 'routine %%' AND State = 'done' AND Found <> 'done'",
+        f"SELECT MAX(EndedAt) FROM {names.STEPS}"
+        " WHERE Step LIKE 'routine %%' AND State = 'done' AND Found NOT IN ('done', 'beyond')",
         (),
     )
     return found if isinstance(found, datetime) else None

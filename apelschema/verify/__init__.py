@@ -1,0 +1,107 @@
+"""Verification: does the database have the structure, the sums and the meaning that it should (DESIGN section 3)."""
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+from apelschema import revisions
+from apelschema.catalogue.fingerprint import fingerprint, has_central
+from apelschema.catalogue.load import load
+from apelschema.db.errors import DatabaseError, is_denied, message
+from apelschema.db.introspect import read_schema
+from apelschema.db.session import Session
+from apelschema.errors import CannotRun
+from apelschema.journal import Journal
+from apelschema.ledger import TABLES
+from apelschema.policy import Policy
+from apelschema.verify import conservation, doubles, infrastructure, normalisation, structure
+from apelschema.verify.base import CheckResult, Report, Status, Subject, Verdict
+
+__all__ = ["CHECKS", "CheckResult", "Report", "Status", "Verdict", "run"]
+
+CHECKS: Final[dict[str, Callable[[Subject], CheckResult]]] = {
+    structure.ID: structure.check,
+    conservation.ID: conservation.check,
+    normalisation.ID: normalisation.check,
+    doubles.ID: doubles.check,
+    infrastructure.ID: infrastructure.check,
+}
+"""The checks by id, in the order of the report."""
+
+
+def run(session: Session, policy: Policy | None = None, on_check: Callable[[str], None] = lambda name: None) -> Report:
+    """Run all checks; ``on_check`` hears the id of each as it begins. It only reads.
+
+    Without a policy, that of the journal's last run holds, or the defaults. Raises CannotRun when the database
+    is not an APEL server's.
+    """
+    subject = _subject(session, policy)
+    results = []
+    for name, check in CHECKS.items():
+        on_check(name)
+        results.append(_run(subject, name, check))
+    return Report(tuple(results))
+
+
+def _run(subject: Subject, name: str, check: Callable[[Subject], CheckResult]) -> CheckResult:
+    missing = "" if name == structure.ID else _missing(subject)
+    if missing:
+        return CheckResult(name, "skipped", f"{missing} is missing")
+    try:
+        return check(subject)
+    except DatabaseError as error:
+        if not is_denied(error):
+            raise
+        return CheckResult(name, "unproved", f"this account may not see it: {message(error)}")
+
+
+def _missing(subject: Subject) -> str:
+    """A table or column that the other checks read and that is not there."""
+    for name in (*TABLES, "Sites"):
+        live = subject.live.tables.get(name)
+        if live is None:
+            return name
+        for column in () if subject.between else subject.entry.tables[name].column_names:
+            if not live.has_column(column):
+                return f"{name}.{column}"
+    return ""
+
+
+def _subject(session: Session, policy: Policy | None) -> Subject:
+    live = read_schema(session)
+    revision = revisions.current(session)
+    release = _release_at(revision) if revision else _recognised(session, fingerprint(live).release)
+    entry = load(release)
+    return Subject(
+        session=session,
+        policy=policy or _policy_of_last_run(session),
+        live=live,
+        entry=entry,
+        central=has_central(live, entry),
+        revision=revision,
+        between=revision is not None and revisions.resolve(release, None) != revision,
+    )
+
+
+def _release_at(revision: str) -> str:
+    for script in revisions.scripts().walk_revisions():
+        if script.revision == revision:
+            return revisions.release_of(script)
+    raise CannotRun(
+        f"The version row names revision {revision}, which this apelschema does not know.",
+        hint="Use the version that made the last upgrade, or a newer one.",
+    )
+
+
+def _recognised(session: Session, release: str | None) -> str:
+    if release is None:
+        raise CannotRun(
+            f"The database {session.database} is not that of an APEL server.",
+            hint="apelschema status says what it was taken for.",
+        )
+    return release
+
+
+def _policy_of_last_run(session: Session) -> Policy:
+    last = Journal(session).last_run()
+    return Policy.from_mapping(json.loads(last.policy)) if last else Policy()

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from apelschema.catalogue.load import Release
 from apelschema.db.schema import Schema
 from apelschema.db.session import Session
+from apelschema.journal import Journal
 from apelschema.policy import Policy
+from apelschema.revisions import Planned, steps_between
+from apelschema.steps.base import Context
 
 Status = Literal["pass", "fail", "skipped", "unproved"]
 Verdict = Literal["pass", "partial", "fail"]
@@ -18,7 +22,7 @@ SHOWN: Final = 10
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check found. ``skipped``: there is nothing to hold against; ``unproved``: there is, but not as yet."""
+    """What one check found. ``skipped``: nothing to hold it against; ``unproved``: cannot be told as things stand."""
 
     id: str
     status: Status
@@ -27,10 +31,9 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Subject:
-    """The database to verify: connection, policy, live schema, and the release that it should be.
+    """The database to verify: its live schema, the release that it should be, and its revision, if it has one.
 
-    ``between`` is the revision at which the database stands, if that is not the last of its release. ``upgraded``: the
-    journal says that this tool put the routines of the release in.
+    ``between`` says that the revision is not the last of its release.
     """
 
     session: Session
@@ -38,13 +41,24 @@ class Subject:
     live: Schema
     entry: Release
     central: bool
-    between: str | None
-    upgraded: bool
+    revision: str | None
+    between: bool
 
     @property
     def is_new(self) -> bool:
-        """Whether the release normalises under the rule of 2.3.0."""
-        return self.entry.routines["ReplaceNormalisedSummary"].takes("serviceLevelType")
+        """Whether the release knows benchmark types of normalised summaries, and so the rule of 2.3.0."""
+        return self.entry.tables["NormalisedSummaries"].has_column("ServiceLevelType")
+
+    @cached_property
+    def done(self) -> list[Planned]:
+        """The steps of the revisions up to this one that the journal says were done, and not undone since."""
+        if self.revision is None:
+            return []
+        return [each for each in steps_between(None, self.revision) if self.context(each).has_done(each.step)]
+
+    def context(self, planned: Planned) -> Context:
+        """Where a step looks."""
+        return Context(self.session, Journal(self.session), self.policy, self.central, revision=planned.revision)
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,10 @@ class Report:
 
 def listed(cases: Sequence[object], total: int | None = None) -> str:
     """The first few cases, and how many more there are."""
-    count = len(cases) if total is None else total
-    more = f"; and {count - SHOWN} more" if count > SHOWN else ""
-    return "; ".join(str(case) for case in cases[:SHOWN]) + more
+    more = (len(cases) if total is None else total) - len(cases[:SHOWN])
+    return "; ".join(str(case) for case in cases[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def rows(count: int) -> str:
+    """A number of rows in words."""
+    return f"{count} row" if count == 1 else f"{count} rows"

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from importlib.resources import files
 
 import pytest
 
@@ -8,6 +9,7 @@ from apelschema import procedures
 from apelschema.catalogue.compare import Difference, compare, untolerated
 from apelschema.catalogue.fingerprint import Fingerprint, fingerprint
 from apelschema.catalogue.load import load
+from apelschema.catalogue.own_views import own_view_hashes
 from apelschema.catalogue.tables import OWN_PARTITIONS
 from apelschema.db.connect import Target
 from apelschema.db.ddl import alter_table, create_table
@@ -15,7 +17,6 @@ from apelschema.db.introspect import read_schema
 from apelschema.db.session import Session
 from apelschema.names import quoted
 from apelschema.policy import Policy
-from scripts.own_view_hashes import FILE, own_view_hashes
 from tests.conftest import MakeDatabase, OpenSession
 from tests.support.install import create_objects, install
 
@@ -235,4 +236,5 @@ def test_integer_widths_of_views_where_texts_cannot_be_compared(installed: Sessi
 def test_the_hashes_of_our_views_are_current(database: Target, session: OpenSession):
     db = session(database)
     if db.server.shares_view_text:
-        assert own_view_hashes(db) == json.loads(FILE.read_text(encoding="utf-8")), "run scripts/own_view_hashes.py"
+        kept = files("apelschema.catalogue") / "data" / "own_views.json"
+        assert own_view_hashes(db) == json.loads(kept.read_text()), "run scripts/own_view_hashes.py"

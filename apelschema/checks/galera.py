@@ -1,0 +1,48 @@
+"""Check: how long DDL stops all writes of a Galera cluster (galera.md section 3: total order isolation)."""
+
+from typing import Final
+
+from apelschema.checks.base import Check, Finding, Situation
+from apelschema.journal import Journal
+from apelschema.steps.alter import Alter
+from apelschema.steps.base import Context
+
+ID = "galera"
+
+SECONDS_PER_MILLION_ROWS: Final = 4.5
+"""Measured for the rebuild of NormalisedSummaries and HybridSuperSummaries, three nodes on one machine."""
+
+ACCEPTED_SECONDS: Final = 0.5
+
+
+def look(situation: Situation) -> list[Finding]:
+    """Blocks above half a second unless the stall was accepted; says what the barrier cannot see."""
+    if not situation.session.server.galera:
+        return []
+    this_node = Finding(
+        ID,
+        "warning",
+        "barrier",
+        "The process list shows this node only: an old summariser on another node would not be waited for.",
+        "Make sure that loaders and summarisers of all nodes are stopped.",
+    )
+    rows = rebuilt_rows(situation)
+    seconds = rows * SECONDS_PER_MILLION_ROWS / 1_000_000
+    if not rows:
+        return [this_node]
+    message = (
+        f"Rebuilding tables of {rows:,} rows stops all writes of the whole cluster for about {seconds:.1f} seconds."
+    )
+    blocks = seconds > ACCEPTED_SECONDS and not situation.accept_stall
+    hint = "Give --accept-stall to go on all the same." if blocks else ""
+    return [Finding(ID, "blocker" if blocks else "info", "cluster", message, hint, rows), this_node]
+
+
+def rebuilt_rows(situation: Situation) -> int:
+    """Rows of the tables that the steps to come rebuild, by the server's estimate."""
+    context = Context(situation.session, Journal(situation.session), situation.policy, central=True)
+    alters = [each.step for each in situation.planned if isinstance(each.step, Alter)]
+    return sum(step.describe(context).rows or 0 for step in alters)
+
+
+CHECK = Check(ID, "Galera", "On Galera every DDL statement stops all writes on all nodes for its length.", look)

@@ -1,0 +1,84 @@
+"""Check: nobody else works in the database (H26, H29: processes are stopped, never locked out)."""
+
+import time
+from typing import Final
+
+from apelschema.checks.base import Check, Finding, Severity, Situation
+from apelschema.checks.other_run import lease_holder
+from apelschema.db.connect import own_connections
+from apelschema.db.grants import read_grants
+from apelschema.errors import Stopped
+
+ID = "writers"
+
+POLL_SECONDS: Final = 1.0
+PATIENCE_SECONDS: Final = 6 * 3600
+"""A loader drains its queue in minutes; nobody waits for a forgotten connection through a whole night."""
+
+_OTHERS: Final = """
+SELECT ID, COMMAND, TIME FROM information_schema.PROCESSLIST
+WHERE DB = DATABASE() AND USER NOT IN ('system user', 'event_scheduler') ORDER BY ID
+"""
+
+Connection = tuple[int, str, int]
+"""Id, command and seconds in it of a connection: never its statement or its user."""
+
+
+def look(situation: Situation) -> list[Finding]:
+    """Blocks, or warns, for each other connection of this database; says so when it may not see them."""
+    found = [] if lease_holder(situation) else connections(situation)  # the check other_run speaks of those
+    findings = [_finding(situation, each) for each in found]
+    if not read_grants(situation.session).has_global("PROCESS"):
+        message = "Connections of other accounts could not be seen, so nobody knows whether writers are at work."
+        findings.append(Finding(ID, "not_checked", "process list", message, "GRANT PROCESS ON *.* TO <account>"))
+    return findings
+
+
+def connections(situation: Situation) -> list[Connection]:
+    """Connections of this database that are not this tool's own, working or idle."""
+    own = own_connections(situation.session.target)
+    rows = situation.session.rows(_OTHERS)
+    return [(int(row[0]), str(row[1]), int(row[2] or 0)) for row in rows if int(row[0]) not in own]
+
+
+def wait(situation: Situation) -> None:
+    """Wait until no other connection of the database is seen; raises Stopped when that takes too long."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    told = None
+    while found := connections(situation):
+        ids = ", ".join(str(identity) for identity, _, _ in found)
+        if ids != told:
+            situation.tell(f"waiting until other connections of this database have ended: {ids}")
+            told = ids
+        if time.monotonic() > deadline:
+            raise Stopped(
+                f"Other connections of this database did not end within {PATIENCE_SECONDS // 3600} hours: {ids}.",
+                hint="End them (SHOW FULL PROCESSLIST) and run the same command again.",
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _finding(situation: Situation, connection: Connection) -> Finding:
+    identity, command, seconds = connection
+    severity: Severity = {"stop": "blocker", "wait": "info", "ignore": "warning"}[situation.writers]  # type: ignore[assignment]
+    return Finding(
+        ID,
+        severity,
+        f"connection {identity}",
+        f"Another connection works in this database: {identity} ({command} for {seconds} s).",
+        _HINTS[situation.writers],
+    )
+
+
+_HINTS: Final = {
+    "stop": "Stop loaders, summariser, unloader and partition job, or give --writers wait (or ignore).",
+    "wait": "It is waited for.",
+    "ignore": "It goes on beside the upgrade, as --writers ignore says.",
+}
+
+CHECK = Check(
+    ID,
+    "Writers",
+    "A program that writes while routines change may have its messages rejected, or undo what was corrected.",
+    look,
+)

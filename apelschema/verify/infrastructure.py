@@ -1,0 +1,35 @@
+"""One label for rows that say no infrastructure, once the upgrade has settled them (I2, I5; H22, H28)."""
+
+from typing import Final
+
+from apelschema import sql
+from apelschema.names import NO_INFRASTRUCTURE
+from apelschema.steps.relabel import Relabel
+from apelschema.verify.base import CheckResult, Subject, rows
+
+ID: Final = "no-infrastructure"
+
+_COLUMNS: Final = {
+    "JobRecords": "InfrastructureType",
+    "Summaries": "InfrastructureType",
+    "NormalisedSummaries": "Infrastructure",
+    "HybridSuperSummaries": "Infrastructure",
+}
+
+
+def check(subject: Subject) -> CheckResult:
+    """Rows that say it in another way than the one label, beside which they would count twice."""
+    if not any(isinstance(planned.step, Relabel) for planned in subject.done):
+        return CheckResult(ID, "skipped", "this database's rows without infrastructure have not been settled")
+    counts = {f"{table}.{column}": _unsettled(subject, table, column) for table, column in _COLUMNS.items()}
+    found = [f"{place}: {rows(count)}" for place, count in counts.items() if count]
+    if found:
+        return CheckResult(ID, "fail", f"no infrastructure, not spelt {NO_INFRASTRUCTURE!r}: {'; '.join(found)}")
+    return CheckResult(ID, "pass", f"every row without infrastructure says {NO_INFRASTRUCTURE!r}")
+
+
+def _unsettled(subject: Subject, table: str, column: str) -> int:
+    """Jobs are counted in the summariser's covering index."""
+    indexes = {index.name for index in subject.live.tables[table].indexes}
+    hint = " FORCE INDEX (SummaryIdx)" if "SummaryIdx" in indexes else ""
+    return int(subject.session.value(f"SELECT COUNT(*) FROM {table}{hint} WHERE {sql.is_unsettled(column)}"))
