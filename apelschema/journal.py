@@ -157,6 +157,14 @@ class Journal:
         watermark = tuple(json.loads(mark, object_hook=_decoded)) if mark else None
         return StepLog(*(*facts, watermark, done, total, changed))
 
+    def at_hand(self, run: Run) -> StepLog | None:
+        """The step that a run began last."""
+        row = self._session.one(
+            f"SELECT Revision, Step, Direction FROM {names.STEPS} WHERE Run = %s ORDER BY StartedAt DESC LIMIT 1",
+            (run.id,),
+        )
+        return self.step(*row) if row else None
+
     def begin_step(self, run: Run, revision: str, step: str, direction: str, found: str) -> StepLog:
         """Note that a step begins, or goes on from where this run or one before left it."""
         old = self.step(revision, step)

@@ -159,14 +159,15 @@ def _through_alembic(settings: Settings, target: str, direction: str) -> None:
             to = revisions.resolve(target, at := revisions.current(session))
         if at == to:
             return
-        _demand_direction(at, to, direction, target)
+        demand_direction(at, to, direction, target)
         config = revisions.configuration()
         config.attributes[SETTINGS] = settings
         run: Callable[..., None] = getattr(alembic_command, direction)
         run(config, to or "base")
 
 
-def _demand_direction(at: str | None, to: str | None, direction: str, target: str) -> None:
+def demand_direction(at: str | None, to: str | None, direction: str, target: str) -> None:
+    """Raise CannotRun when a target lies the other way."""
     steps = revisions.steps_between(at, to)
     wanted = "do" if direction == "upgrade" else "undo"
     if any(each.direction != wanted for each in steps):

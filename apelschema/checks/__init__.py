@@ -17,9 +17,10 @@ from apelschema.checks import (
     read_only,
     writers,
 )
-from apelschema.checks.base import Check, Finding, PlannedStep, Severity, Situation, Writers
+from apelschema.checks.base import Check, Finding, Severity, Situation, Writers
 from apelschema.db.errors import DatabaseError, lost_connection, number
 from apelschema.errors import ApelschemaError, CannotRun, ExitCode, FoundWrong
+from apelschema.revisions import Planned
 
 __all__ = [
     "ALL",
@@ -60,7 +61,7 @@ ALL: Final = _registered(
 """Every check, in the order of its findings."""
 
 
-def run(situation: Situation, planned: Sequence[PlannedStep]) -> list[Finding]:
+def run(situation: Situation, planned: Sequence[Planned]) -> list[Finding]:
     """Run all checks for the steps to come; one that fails to run is a finding itself."""
     situation = replace(situation, planned=tuple(planned))
     return [finding for check in ALL for finding in _looked(check, situation)]
@@ -71,7 +72,7 @@ def blockers(findings: Iterable[Finding]) -> list[Finding]:
     return [each for each in findings if each.severity == "blocker"]
 
 
-def demand(situation: Situation, planned: Sequence[PlannedStep]) -> None:
+def demand(situation: Situation, planned: Sequence[Planned]) -> None:
     """Raise CannotRun or FoundWrong, naming all blockers at once, before anything is changed.
 
     Warnings are told.

@@ -2,33 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 from apelschema.db.session import Session
 from apelschema.errors import ExitCode
 from apelschema.policy import Policy
+from apelschema.revisions import Planned
 from apelschema.steps.base import Direction, Step
 
 Severity = Literal["blocker", "warning", "info", "not_checked"]
 
 Writers = Literal["stop", "wait", "ignore"]
 """What to do about other connections of the database: end, wait until none is seen, go on beside them."""
-
-
-class PlannedStep(Protocol):
-    """A step in its place, as far as checks want to know of it."""
-
-    @property
-    def release(self) -> str:
-        """The release that its revision belongs to."""
-
-    @property
-    def direction(self) -> Direction:
-        """Whether it is done or undone."""
-
-    @property
-    def step(self) -> Step:
-        """The step."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +45,7 @@ class Situation:
     policy: Policy
     writers: Writers = "stop"
     accept_stall: bool = False
-    planned: Sequence[PlannedStep] = ()
+    planned: Sequence[Planned] = ()
     tell: Callable[[str], None] = field(default=_say_nothing, compare=False)
 
     def steps(self, direction: Direction = "do") -> list[Step]:

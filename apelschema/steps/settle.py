@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Final
 
 from apelschema import names, sql
 from apelschema.db.introspect import read_table
-from apelschema.db.retry import retrying
 from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
 from apelschema.names import quoted
@@ -15,7 +14,7 @@ from apelschema.steps.base import Context, Description, Direction, Standing, Sta
 from apelschema.steps.chunks import Piece, estimated_rows, walk
 from apelschema.steps.kept import ensure_kept, kept_table
 
-_JOBS_AT_ONCE: Final = 500
+_JOBS_AT_ONCE: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -111,52 +110,53 @@ class Settle(Step):
 
 @dataclass(frozen=True)
 class SettleJobs(Settle):
-    """Settles JobRecords: usually by far the largest table, so rows are sought in the summariser's covering index.
+    """Settles JobRecords: usually by far the largest table, so its rows are not all read.
 
-    A site is the piece that a stopped run goes on with; its rows are changed a few hundred at a time.
+    The few to settle are sought in the summariser's covering index and their keys kept; the walk is through these.
     """
 
     index: str = "SummaryIdx"
 
     def do(self, context: Context, log: StepLog) -> None:
-        """Site after site."""
+        """Gather the keys, site after site, then walk through them and settle."""
         key = _key(context, self.table)
         kept = ensure_kept(context.session, self.table, [*key, self.column, "UpdateTime"])
-        sites = self._sites(context, log.watermark[0] if log.watermark else None)
-        for done, site in enumerate(sites):
-            context.tell(done, len(sites))
-            changed = sum(self._some(context, kept, key, jobs) for jobs in self._unsettled_jobs(context, key, site))
-            context.journal.advance(log, (site,), 1, changed)
-        context.journal.advance(log, None, 0, 0)
+        if log.watermark is None and not log.walked:
+            self._gather(context, kept, key)
+        walk(context, log, kept, key, lambda piece: self._settle_kept(context, piece, kept))
 
     def _scanned(self) -> str:
         return f"{quoted(self.table)} FORCE INDEX ({quoted(self.index)})"
 
-    def _sites(self, context: Context, after: int | None) -> list[int]:
-        rows = context.session.rows(
-            f"SELECT DISTINCT SiteID FROM {self._scanned()} WHERE SiteID > %s ORDER BY SiteID",
-            (-(2**31) if after is None else after,),
+    def _gather(self, context: Context, kept: str, key: Sequence[str]) -> None:
+        sites = [row[0] for row in context.session.rows(f"SELECT DISTINCT SiteID FROM {self._scanned()}")]
+        one = "(" + ", ".join(["%s"] * len(key)) + ")"
+        for done, site in enumerate(sites):
+            found = context.session.stream(
+                f"SELECT {sql.columns(key)} FROM {self._scanned()} WHERE SiteID = %s AND {self._unsettled()}", (site,)
+            )
+            for lot in _in_lots(found, _JOBS_AT_ONCE):
+                context.checkpoint()
+                context.session.execute(
+                    f"INSERT INTO {kept} ({sql.columns(key)}) VALUES {', '.join([one] * len(lot))}"
+                    " ON DUPLICATE KEY UPDATE SiteID = VALUES(SiteID)",
+                    [value for job in lot for value in job],
+                )
+            context.tell(done + 1, len(sites))
+
+    def _settle_kept(self, context: Context, piece: Piece, kept: str) -> int:
+        """Two statements, because one over both tables leaves open which it changes first."""
+        condition, arguments = piece.condition("k")
+        column = quoted(self.column)
+        join = f"{quoted(self.table)} t JOIN {kept} k ON {sql.same_key(piece.key, 't', 'k')}"
+        where = f"WHERE {condition} AND {sql.is_unsettled(f't.{column}')}"
+        context.session.execute(
+            f"UPDATE {join} SET k.{column} = t.{column}, k.UpdateTime = t.UpdateTime {where}", arguments
         )
-        return [int(site) for (site,) in rows]
-
-    def _unsettled_jobs(self, context: Context, key: Sequence[str], site: int) -> Iterator[list[tuple[Any, ...]]]:
-        found = context.session.stream(
-            f"SELECT {sql.columns(key)} FROM {self._scanned()} WHERE SiteID = %s AND {self._unsettled()}",
-            (site,),
+        return context.session.execute(
+            f"UPDATE {join} SET t.{column} = '{names.NO_INFRASTRUCTURE}', t.UpdateTime = t.UpdateTime {where}",
+            arguments,
         )
-        return _in_lots(found, _JOBS_AT_ONCE)
-
-    def _some(self, context: Context, kept: str, key: Sequence[str], jobs: list[tuple[Any, ...]]) -> int:
-        context.checkpoint()
-        one = "(" + " AND ".join(f"{quoted(name)} = %s" for name in key) + ")"
-        condition = "(" + " OR ".join([one] * len(jobs)) + ")"
-        arguments = [value for job in jobs for value in job]
-
-        def change() -> int:
-            with context.session.transaction():
-                return self._settle(context, kept, key, condition, arguments)
-
-        return retrying(change)
 
 
 def _key(context: Context, table: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Tables, keys, routines and views against the release (S1, S2), and whether what the upgrade put there is still there."""
+"""Tables, keys, routines and views against the release (S1, S2), and whether what the upgrade put is still there."""
 
 from collections.abc import Iterator
 from typing import Final

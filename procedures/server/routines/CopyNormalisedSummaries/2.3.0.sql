@@ -53,28 +53,39 @@ BEGIN
             0,
             n.NodeCount,
             n.Processors,
-            COALESCE(LEAST(n.EarliestEndTime, b.EarliestEndTime), n.EarliestEndTime, b.EarliestEndTime),
-            COALESCE(GREATEST(n.LatestEndTime, b.LatestEndTime), n.LatestEndTime, b.LatestEndTime),
-            LEAST(n.WallDuration + IF(
-                (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
-                    <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
-                0,
-                IFNULL(b.WallDuration, 0)
-            ), 18446744073709551615),
-            LEAST(n.CpuDuration + IF(
-                (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
-                    <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
-                0,
-                IFNULL(b.CpuDuration, 0)
-            ), 18446744073709551615),
+            IF(
+                b.SiteID IS NULL,
+                n.EarliestEndTime,
+                COALESCE(LEAST(n.EarliestEndTime, b.EarliestEndTime), n.EarliestEndTime, b.EarliestEndTime)
+            ),
+            IF(
+                b.SiteID IS NULL,
+                n.LatestEndTime,
+                COALESCE(GREATEST(n.LatestEndTime, b.LatestEndTime), n.LatestEndTime, b.LatestEndTime)
+            ),
+            IF(
+                b.SiteID IS NULL
+                    OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
+                        <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
+                n.WallDuration,
+                LEAST(n.WallDuration + b.WallDuration, 18446744073709551615)
+            ),
+            IF(
+                b.SiteID IS NULL
+                    OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
+                        <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
+                n.CpuDuration,
+                LEAST(n.CpuDuration + b.CpuDuration, 18446744073709551615)
+            ),
             n.NormalisedWallDuration,
             n.NormalisedCpuDuration,
-            LEAST(n.NumberOfJobs + IF(
-                (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
-                    <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
-                0,
-                IFNULL(b.NumberOfJobs, 0)
-            ), 18446744073709551615)
+            IF(
+                b.SiteID IS NULL
+                    OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
+                        <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
+                n.NumberOfJobs,
+                LEAST(n.NumberOfJobs + b.NumberOfJobs, 18446744073709551615)
+            )
         FROM (
             SELECT
                 n.SiteID,
@@ -161,7 +172,7 @@ BEGIN
                     r.WallDuration,
                     r.CpuDuration
                 FROM (SELECT DISTINCT n.SiteID FROM NormalisedSummaries AS n) AS o
-                STRAIGHT_JOIN JobRecords AS r ON r.SiteID = o.SiteID
+                STRAIGHT_JOIN JobRecords AS r IGNORE INDEX (PRIMARY) ON r.SiteID = o.SiteID
                 WHERE r.ServiceLevel = 0
             ) AS j
             -- Of jobs and a summary under one key the summary counts: NormaliseSummaries comes after SummariseJobs.
@@ -510,42 +521,6 @@ BEGIN
                         AND c.ServiceLevel = 0
                         -- Written above, in this run: at REPEATABLE READ n may show what is gone by now.
                         AND c.UpdateTime >= startedAt
-                )
-                AND NOT EXISTS (
-                    SELECT 1
-                    FROM Summaries AS s
-                    WHERE s.SiteID = h.SiteID
-                        AND s.Month = h.Month
-                        AND s.Year = h.Year
-                        AND s.GlobalUserNameID = h.GlobalUserNameID
-                        AND s.VOID = h.VOID
-                        AND s.VORoleID = h.VORoleID
-                        AND s.VOGroupID = h.VOGroupID
-                        AND s.SubmitHostId = h.SubmitHostId
-                        AND s.NodeCount = h.NodeCount
-                        AND s.Processors = h.Processors
-                        AND s.ServiceLevelType = h.ServiceLevelType
-                        AND s.ServiceLevel = 0
-                        AND IF(LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', s.InfrastructureType)
-                            = h.Infrastructure
-                )
-                AND NOT EXISTS (
-                    SELECT 1
-                    FROM JobRecords AS j
-                    WHERE j.SiteID = h.SiteID
-                        AND j.VOID = h.VOID
-                        AND j.GlobalUserNameID = h.GlobalUserNameID
-                        AND j.VOGroupID = h.VOGroupID
-                        AND j.VORoleID = h.VORoleID
-                        AND (j.EndYear = h.Year OR j.EndYear IS NULL AND YEAR(j.EndTime) = h.Year)
-                        AND (j.EndMonth = h.Month OR j.EndMonth IS NULL AND MONTH(j.EndTime) = h.Month)
-                        AND IF(LOWER(TRIM(IFNULL(j.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', j.InfrastructureType)
-                            = h.Infrastructure
-                        AND j.SubmitHostID = h.SubmitHostId
-                        AND j.ServiceLevelType = h.ServiceLevelType
-                        AND j.ServiceLevel = 0
-                        AND j.NodeCount = h.NodeCount
-                        AND j.Processors = h.Processors
                 );
         DECLARE CONTINUE HANDLER FOR NOT FOUND SET nothingLeft = TRUE;
 
@@ -580,22 +555,63 @@ BEGIN
                 LEAVE clearing;
             END IF;
 
-            -- Two typed rows may have replaced one untyped, which is removed once.
-            SELECT COUNT(*) INTO stands
-            FROM HybridSuperSummaries AS h
-            WHERE h.SiteID = itsSite
-                AND h.Month = itsMonth
-                AND h.Year = itsYear
-                AND h.GlobalUserNameID = itsUser
-                AND h.VOID = itsVO
-                AND h.VORoleID = itsRole
-                AND h.VOGroupID = itsGroup
-                AND h.SubmitHostId = itsHost
-                AND h.NodeCount = itsNodes
-                AND h.Processors = itsProcessors
-                AND h.Infrastructure = itsInfrastructure
-                AND h.ServiceLevelType = itsType
-                AND h.ServiceLevel = 0;
+            -- Here, where its key is constant, and not above: MariaDB might read all of JobRecords for that. Is
+            -- it there still (two typed rows may have replaced one untyped), with no level-0 source of its own?
+            SELECT
+                EXISTS (
+                    SELECT 1
+                    FROM HybridSuperSummaries AS h
+                    WHERE h.SiteID = itsSite
+                        AND h.Month = itsMonth
+                        AND h.Year = itsYear
+                        AND h.GlobalUserNameID = itsUser
+                        AND h.VOID = itsVO
+                        AND h.VORoleID = itsRole
+                        AND h.VOGroupID = itsGroup
+                        AND h.SubmitHostId = itsHost
+                        AND h.NodeCount = itsNodes
+                        AND h.Processors = itsProcessors
+                        AND h.Infrastructure = itsInfrastructure
+                        AND h.ServiceLevelType = itsType
+                        AND h.ServiceLevel = 0
+                )
+                AND NOT EXISTS (
+                    SELECT 1
+                    FROM Summaries AS s
+                    WHERE s.SiteID = itsSite
+                        AND s.Month = itsMonth
+                        AND s.Year = itsYear
+                        AND s.GlobalUserNameID = itsUser
+                        AND s.VOID = itsVO
+                        AND s.VORoleID = itsRole
+                        AND s.VOGroupID = itsGroup
+                        AND s.SubmitHostId = itsHost
+                        AND s.NodeCount = itsNodes
+                        AND s.Processors = itsProcessors
+                        AND s.ServiceLevelType = itsType
+                        AND s.ServiceLevel = 0
+                        AND IF(LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', s.InfrastructureType)
+                            = itsInfrastructure
+                )
+                AND NOT EXISTS (
+                    SELECT 1
+                    FROM JobRecords AS j
+                    WHERE j.SiteID = itsSite
+                        AND j.VOID = itsVO
+                        AND j.GlobalUserNameID = itsUser
+                        AND j.VOGroupID = itsGroup
+                        AND j.VORoleID = itsRole
+                        AND (j.EndYear = itsYear OR j.EndYear IS NULL AND YEAR(j.EndTime) = itsYear)
+                        AND (j.EndMonth = itsMonth OR j.EndMonth IS NULL AND MONTH(j.EndTime) = itsMonth)
+                        AND IF(LOWER(TRIM(IFNULL(j.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', j.InfrastructureType)
+                            = itsInfrastructure
+                        AND j.SubmitHostID = itsHost
+                        AND j.ServiceLevelType = itsType
+                        AND j.ServiceLevel = 0
+                        AND j.NodeCount = itsNodes
+                        AND j.Processors = itsProcessors
+                )
+            INTO stands;
 
             IF stands THEN
                 BEGIN

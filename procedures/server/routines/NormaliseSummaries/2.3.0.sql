@@ -36,20 +36,30 @@ BEGIN
         s.ServiceLevel,
         s.NodeCount,
         s.Processors,
-        COALESCE(LEAST(s.EarliestEndTime, n.EarliestEndTime), s.EarliestEndTime, n.EarliestEndTime),
-        COALESCE(GREATEST(s.LatestEndTime, n.LatestEndTime), s.LatestEndTime, n.LatestEndTime),
-        LEAST(s.WallDuration + IF(
-            (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
-                <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
-            0,
-            IFNULL(n.WallDuration, 0)
-        ), 18446744073709551615),
-        LEAST(s.CpuDuration + IF(
-            (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
-                <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
-            0,
-            IFNULL(n.CpuDuration, 0)
-        ), 18446744073709551615),
+        IF(
+            n.SiteID IS NULL,
+            s.EarliestEndTime,
+            COALESCE(LEAST(s.EarliestEndTime, n.EarliestEndTime), s.EarliestEndTime, n.EarliestEndTime)
+        ),
+        IF(
+            n.SiteID IS NULL,
+            s.LatestEndTime,
+            COALESCE(GREATEST(s.LatestEndTime, n.LatestEndTime), s.LatestEndTime, n.LatestEndTime)
+        ),
+        IF(
+            n.SiteID IS NULL
+                OR (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
+                    <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
+            s.WallDuration,
+            LEAST(s.WallDuration + n.WallDuration, 18446744073709551615)
+        ),
+        IF(
+            n.SiteID IS NULL
+                OR (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
+                    <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
+            s.CpuDuration,
+            LEAST(s.CpuDuration + n.CpuDuration, 18446744073709551615)
+        ),
         -- 0.004 is 1/250, exact whatever div_precision_increment says.
         LEAST(GREATEST(ROUND(
             s.WallDuration * IF(LOWER(s.ServiceLevelType) {{ keeps_old_factor }}, s.ServiceLevel * 0.004, s.ServiceLevel)
@@ -57,12 +67,13 @@ BEGIN
         LEAST(GREATEST(ROUND(
             s.CpuDuration * IF(LOWER(s.ServiceLevelType) {{ keeps_old_factor }}, s.ServiceLevel * 0.004, s.ServiceLevel)
         ), 0) + IFNULL(n.NormalisedCpuDuration, 0), 18446744073709551615),
-        LEAST(s.NumberOfJobs + IF(
-            (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
-                <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
-            0,
-            IFNULL(n.NumberOfJobs, 0)
-        ), 18446744073709551615)
+        IF(
+            n.SiteID IS NULL
+                OR (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
+                    <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
+            s.NumberOfJobs,
+            LEAST(s.NumberOfJobs + n.NumberOfJobs, 18446744073709551615)
+        )
     FROM Summaries AS s
     -- A summary of level 0 may share its key with the copy of a normalised summary: the sum of both, as
     -- CopyNormalisedSummaries writes it too, or once where all figures are the same (one month by two routes).

@@ -116,28 +116,39 @@ BEGIN
         g.ServiceLevel,
         g.NodeCount,
         g.Processors,
-        COALESCE(LEAST(g.EarliestEndTime, n.EarliestEndTime), g.EarliestEndTime),
-        COALESCE(GREATEST(g.LatestEndTime, n.LatestEndTime), g.LatestEndTime),
-        LEAST(g.WallDuration + IF(
-            (g.NumberOfJobs, g.WallDuration, g.CpuDuration, g.EarliestEndTime, g.LatestEndTime)
-                <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
-            0,
-            IFNULL(n.WallDuration, 0)
-        ), 18446744073709551615),
-        LEAST(g.CpuDuration + IF(
-            (g.NumberOfJobs, g.WallDuration, g.CpuDuration, g.EarliestEndTime, g.LatestEndTime)
-                <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
-            0,
-            IFNULL(n.CpuDuration, 0)
-        ), 18446744073709551615),
+        IF(
+            n.SiteID IS NULL,
+            g.EarliestEndTime,
+            COALESCE(LEAST(g.EarliestEndTime, n.EarliestEndTime), g.EarliestEndTime, n.EarliestEndTime)
+        ),
+        IF(
+            n.SiteID IS NULL,
+            g.LatestEndTime,
+            COALESCE(GREATEST(g.LatestEndTime, n.LatestEndTime), g.LatestEndTime, n.LatestEndTime)
+        ),
+        IF(
+            n.SiteID IS NULL
+                OR (g.NumberOfJobs, g.WallDuration, g.CpuDuration, g.EarliestEndTime, g.LatestEndTime)
+                    <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
+            g.WallDuration,
+            LEAST(g.WallDuration + n.WallDuration, 18446744073709551615)
+        ),
+        IF(
+            n.SiteID IS NULL
+                OR (g.NumberOfJobs, g.WallDuration, g.CpuDuration, g.EarliestEndTime, g.LatestEndTime)
+                    <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
+            g.CpuDuration,
+            LEAST(g.CpuDuration + n.CpuDuration, 18446744073709551615)
+        ),
         LEAST(g.NormalisedWallDuration + IFNULL(n.NormalisedWallDuration, 0), 18446744073709551615),
         LEAST(g.NormalisedCpuDuration + IFNULL(n.NormalisedCpuDuration, 0), 18446744073709551615),
-        LEAST(g.NumberOfJobs + IF(
-            (g.NumberOfJobs, g.WallDuration, g.CpuDuration, g.EarliestEndTime, g.LatestEndTime)
-                <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
-            0,
-            IFNULL(n.NumberOfJobs, 0)
-        ), 18446744073709551615)
+        IF(
+            n.SiteID IS NULL
+                OR (g.NumberOfJobs, g.WallDuration, g.CpuDuration, g.EarliestEndTime, g.LatestEndTime)
+                    <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
+            g.NumberOfJobs,
+            LEAST(g.NumberOfJobs + n.NumberOfJobs, 18446744073709551615)
+        )
     FROM (
         SELECT
             j.SiteID,

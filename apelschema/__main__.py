@@ -1,0 +1,5 @@
+"""``python -m apelschema``."""
+
+from apelschema.cli import main
+
+main()

@@ -1,0 +1,44 @@
+"""``apelschema downgrade``."""
+
+from typing import cast, get_args
+
+import click
+
+from apelschema.checks import Writers
+from apelschema.cli import run
+from apelschema.cli.options import shared, target, target_argument, wants_json
+from apelschema.cli.progress import telling
+from apelschema.runner import Settings
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  apelschema downgrade 2.2.1 --dry-run
+  apelschema downgrade 2.2.1
+"""
+)
+@target_argument()
+@shared(policy=False)
+@click.option("--dry-run", is_flag=True, help="show every step, its SQL, rows and locks; change nothing")
+@click.option("-v", "--verbose", is_flag=True, help="with --dry-run: the SQL in full")
+@click.option("--yes", is_flag=True, help="do not ask")
+@click.option(
+    "--writers",
+    type=click.Choice(get_args(Writers)),
+    default="stop",
+    show_default=True,
+    help="what to do about other connections of the database",
+)
+@click.option("--accept-stall", is_flag=True, help="Galera: accept that all writes stop while tables are rebuilt")
+def downgrade(to: str, dry_run: bool, verbose: bool, yes: bool, writers: str, accept_stall: bool) -> int:
+    """Go back to TARGET: a release, a revision, -1 or base.
+
+    Puts back what the upgrade found, routines and views to the letter. Stops before anything is changed where
+    the way back would lose what came in since.
+    """
+    with telling(on_stderr=wants_json()) as listener:
+        settings = Settings(target(), None, True, cast(Writers, writers), accept_stall, listener)
+        if dry_run:
+            return run.dry_run(settings, "downgrade", to, verbose=verbose)
+        return run.run(settings, "downgrade", to, listener, yes=yes)

@@ -1,0 +1,116 @@
+"""Options that commands share. They may stand before or after the command's name; two that differ are an error."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from apelschema import revisions
+from apelschema.db.settings import Connection, find_target
+from apelschema.db.target import Target
+from apelschema.policy import Policy
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+POLICY_VARIABLE: Final = "APELSCHEMA_POLICY"
+_KEPT: Final = "apelschema.options"
+_FILE: Final = click.Path(path_type=Path)
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Remember an option that was given, wherever it stood."""
+    if value is None or value is False:
+        return
+    kept = _kept(context)
+    name = str(parameter.name)
+    if kept.setdefault(name, value) != value:
+        raise click.UsageError(f"{parameter.opts[-1]} is given twice, and not the same.", context)
+
+
+def _kept(context: click.Context) -> dict[str, Any]:
+    kept: dict[str, Any] = context.meta.setdefault(_KEPT, {})
+    return kept
+
+
+def _option(*names: str, **settings: Any) -> Callable[[F], F]:
+    return click.option(*names, expose_value=False, callback=_keep, **settings)
+
+
+_CONNECTION: Final = (
+    _option("--url", metavar="URL", help="mysql+pymysql://user@host:port/database, without a password"),
+    _option("--db-config", type=_FILE, metavar="FILE", help="APEL's own db.cfg"),
+    _option("--defaults-file", type=_FILE, metavar="FILE", help="a MySQL option file, group [client]"),
+    _option("--database", metavar="NAME", help="the database, with --defaults-file or ~/.my.cnf"),
+    _option("--ask-password", "--ask-pass", is_flag=True, help="prompt for the password"),
+)
+_POLICY: Final = (
+    _option(
+        "--policy",
+        type=_FILE,
+        metavar="FILE",
+        help=f"decisions about benchmark types, TOML (or the variable {POLICY_VARIABLE})",
+    ),
+)
+_JSON: Final = (_option("--json", is_flag=True, help="print one JSON document on stdout"),)
+_DEBUG: Final = (_option("--debug", is_flag=True, help="show the traceback of an unexpected error"),)
+
+
+def _all(options: Iterable[Callable[[F], F]]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(tuple(options)):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def shared(*, policy: bool = True, json: bool = True) -> Callable[[F], F]:
+    """The options about connection, policy, output and debugging."""
+    return _all((*_CONNECTION, *(_POLICY if policy else ()), *(_JSON if json else ()), *_DEBUG))
+
+
+def wants_json() -> bool:
+    """Whether --json was given."""
+    return bool(_kept(click.get_current_context()).get("json"))
+
+
+def wants_debug() -> bool:
+    """Whether --debug was given, as far as the command line was understood."""
+    context = click.get_current_context(silent=True)
+    return bool(context and _kept(context).get("debug")) or "--debug" in sys.argv[1:]
+
+
+def target(*, only_reads: bool = False) -> Target:
+    """The database that is meant; raises CannotRun. Prompts for a password when asked to."""
+    kept = _kept(click.get_current_context())
+    given = Connection(*(kept.get(name) for name in ("url", "db_config", "defaults_file", "database")))
+    found = find_target(given, only_reads=only_reads)
+    if kept.get("ask_password"):
+        return found.with_password(click.prompt("Password", hide_input=True, default="", show_default=False, err=True))
+    return found
+
+
+def policy() -> Policy | None:
+    """The policy that was given; None when there is none, so that the journal's may hold. Raises CannotRun."""
+    path = _kept(click.get_current_context()).get("policy") or os.environ.get(POLICY_VARIABLE)
+    return Policy.read(Path(path)) if path else None
+
+
+def _complete_target(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    del context, parameter
+    scripts = list(revisions.scripts().walk_revisions())
+    known = dict.fromkeys([*(revisions.release_of(each) for each in scripts), "head", "base"])
+    known |= dict.fromkeys(each.revision for each in scripts)
+    return [CompletionItem(name) for name in known if name.startswith(incomplete)]
+
+
+def target_argument(default: str | None = None) -> Callable[[F], F]:
+    """TARGET: a release, a revision id, ``+1``, ``-1``, ``base`` or ``head``."""
+    return click.argument(
+        "to", metavar="TARGET" if default is None else "[TARGET]", default=default, required=default is None,
+        shell_complete=_complete_target,
+    )  # fmt: skip

@@ -1,0 +1,92 @@
+"""What all reports share: the document's two faces, and how figures and names read."""
+
+import json
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import IO, Any, Final
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+LOG_WIDTH: Final = 140
+"""Columns where there is no terminal whose width could be asked for."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class Document(ABC):
+    """A report. ``as_json`` is a contract; ``as_text`` may change with every version."""
+
+    @abstractmethod
+    def as_json(self) -> dict[str, Any]:
+        """The document for programs; its key ``schema`` names it with a version."""
+
+    @abstractmethod
+    def as_text(self, width: int) -> Iterator[RenderableType]:
+        """What to print, in order, for so many columns."""
+
+
+def to_json(document: Document) -> str:
+    """The document as JSON text."""
+    return json.dumps(document.as_json(), indent=2, ensure_ascii=False)
+
+
+def console(file: IO[str] | None = None) -> Console:
+    """A console for a stream: colours and width of a terminal, plain and wide elsewhere."""
+    plain = Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    if not plain.is_terminal and "COLUMNS" not in os.environ:
+        plain.width = LOG_WIDTH
+    return plain
+
+
+def show(document: Document, file: IO[str] | None = None) -> None:
+    """Print a document for people."""
+    on = console(file)
+    for part in document.as_text(on.width):
+        on.print(part)
+
+
+def printable(text: object) -> str:
+    """A text from the database or the server without characters that would steer a terminal."""
+    return _CONTROL.sub("?", str(text))
+
+
+def heading(text: str) -> Text:
+    """A headline with space above it."""
+    return Text.assemble("\n", (printable(text), "bold"))
+
+
+def line(*parts: tuple[str, str] | str, indent: int = 0) -> Text:
+    """One line of parts, each a text or a text with its style, printable all."""
+    shown = [printable(each) if isinstance(each, str) else (printable(each[0]), each[1]) for each in parts]
+    return Text.assemble(" " * indent, *shown)
+
+
+def number(value: int | None) -> str:
+    """A count with separators; nothing for None."""
+    return "" if value is None else f"{value:,}"
+
+
+def size(value: int | None) -> str:
+    """Bytes in a unit that fits; nothing for None."""
+    if value is None:
+        return ""
+    amount, unit = float(value), "B"
+    for bigger in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, bigger
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def shortened(text: str, width: int) -> str:
+    """A text on one line, cut with dots where it is longer than ``width``."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= width else flat[: max(width - 3, 0)] + "..."

@@ -1,0 +1,311 @@
+"""The whole way from 2.2.1 to 2.3.0 and back, by the orchestrator and by plain alembic."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from apelschema import runner
+from apelschema.catalogue.compare import DERIVED, compare
+from apelschema.catalogue.load import load
+from apelschema.db.connect import Target
+from apelschema.db.introspect import read_schema
+from apelschema.db.session import SQL_MODE, Session
+from apelschema.errors import CannotRun, FoundWrong
+from apelschema.names import is_ours
+from apelschema.procedures import Ours
+from apelschema.runner import Settings
+from apelschema.steps.base import State
+from tests.conftest import MakeDatabase, OpenSession
+from tests.support.calls import load_normalised
+from tests.support.content import POLICY, fill, install_with
+from tests.support.dump import shape_of, stored_of, tables_of, whole
+from tests.support.runs import current, downgrade, upgrade
+from tests.support.servers import TestServer
+
+REPOSITORY = Path(__file__).parents[2]
+ACCOUNT = "'apel_owner'@'localhost'"
+
+
+@pytest.fixture
+def owner(server: TestServer) -> Iterator[str]:
+    """An account of the site that owns the routines, and has a grant on two of them."""
+    server.execute(f"CREATE USER IF NOT EXISTS {ACCOUNT}")
+    yield "apel_owner@localhost"
+    server.execute(f"DROP USER IF EXISTS {ACCOUNT}")
+
+
+@pytest.fixture
+def fresh(make_database: MakeDatabase) -> Target:
+    """A database of 2.2.1 that this tool made, without rows."""
+    target = make_database()
+    upgrade(target, "2.2.1")
+    return target
+
+
+def differences(db: Session, release: str, *, central: bool = True) -> list[str]:
+    """From the catalogue, but for the nullability of view columns, which servers derive."""
+    found = compare(read_schema(db), load(release), central=central, own=Ours())
+    return [f"{each.object}: {each.difference}" for each in found if each.reason != DERIVED]
+
+
+def without_settings(stored):
+    """What the text of routines and views says, without who made them where."""
+    return {name: each.statement.split(each.name, 1)[1] for name, each in stored.items()}
+
+
+def test_fresh_database_upgraded_equals_the_catalogue(fresh: Target, session: OpenSession):
+    upgrade(fresh)
+    db = session(fresh)
+    assert differences(db, "2.3.0") == []
+    found = runner.status(db)
+    assert (found.fingerprint.release, found.fingerprint.exact, found.revision) == ("2.3.0", True, "230_figures")
+    assert (found.pending, found.unfinished) == ((), None)
+
+
+def test_fresh_database_without_central_objects_upgraded_equals_the_catalogue(
+    make_database: MakeDatabase, session: OpenSession
+):
+    target = make_database()
+    upgrade(target, "2.2.1", central=False)
+    assert differences(session(target), "2.2.1", central=False) == []
+    upgrade(target)
+    assert differences(session(target), "2.3.0", central=False) == []
+    assert read_schema(session(target)).tables["JobRecords"].partitioning is None
+    before = whole(target)
+    downgrade(target)
+    upgrade(target)
+    assert whole(target) == before
+
+
+def test_straight_to_head_from_nothing(make_database: MakeDatabase, fresh: Target, session: OpenSession):
+    target = make_database()
+    upgrade(target, "head")
+    upgrade(fresh)
+    assert whole(target) == whole(fresh)
+
+
+@pytest.mark.parametrize("charset", ["utf8mb4", "latin1"])
+@pytest.mark.parametrize("sql_mode", [None, ""])
+def test_old_database_upgraded_equals_a_fresh_one(
+    make_database: MakeDatabase, session: OpenSession, charset: str, sql_mode: str | None
+):
+    old, new = make_database(charset), make_database(charset)
+    install_with(session(old), sql_mode=sql_mode)
+    fill(session(old), lax=sql_mode == "")
+    session(old).execute("ALTER TABLE JobRecords REMOVE PARTITIONING")
+    upgrade(old, policy=POLICY)
+    upgrade(new, policy=POLICY)
+    session(new).execute("ALTER TABLE JobRecords REMOVE PARTITIONING")
+    assert shape_of(session(old)) == shape_of(session(new))
+    made, expected = stored_of(session(old)), stored_of(session(new))
+    assert without_settings(made) == without_settings(expected)
+    replaced = {name for name in made if made[name].sql_mode != (sql_mode if sql_mode == "" else SQL_MODE)}
+    if sql_mode == "":
+        assert replaced == {name for name in made if name.startswith(("Replace", "Summarise", "Normalise", "Copy"))} - {
+            "ReplaceSyncRecord"
+        }
+    else:
+        assert replaced <= {name for name in made if made[name].kind == "view"}
+
+
+@pytest.mark.parametrize("charset", ["utf8mb4", "latin1"])
+@pytest.mark.parametrize("sql_mode", ["ONLY_FULL_GROUP_BY,NO_ENGINE_SUBSTITUTION", ""])
+def test_way_back_brings_everything_back_byte_for_byte(
+    make_database: MakeDatabase, session: OpenSession, server: TestServer, owner: str, charset: str, sql_mode: str
+):
+    target = make_database(charset)
+    db = session(target)
+    with db.using(character_set="latin1", collation="latin1_german1_ci"):
+        install_with(db, sql_mode=sql_mode, definer=owner)
+    server.execute(f"GRANT ALL ON `{target.database}`.* TO {ACCOUNT}")
+    for procedure in ("SummariseJobs", "ReplaceJobRecord"):
+        server.execute(f"GRANT EXECUTE ON PROCEDURE `{target.database}`.{procedure} TO {ACCOUNT}")
+    fill(db, lax=sql_mode == "")
+    before = whole(target)
+    assert before[2]["SummariseJobs"].grants
+    assert {each.definer for each in before[2].values()} == {owner}
+    for _ in range(2):
+        upgrade(target, policy=POLICY)
+        after = whole(target)
+        assert after[0] != before[0]
+        assert {each.definer for each in after[2].values()} == {owner}
+        assert after[2]["SummariseJobs"].sql_mode == SQL_MODE
+        assert after[2]["SummariseJobs"].grants == before[2]["SummariseJobs"].grants
+        downgrade(target)
+        rows, shapes, stored = whole(target)
+        assert {name: list(rows[name]) for name in rows if rows[name] != before[0][name]} == {}
+        assert {name: text for name, text in shapes.items() if text != before[1][name]} == {}
+        assert {name: each for name, each in stored.items() if each != before[2][name]} == {}
+        assert before[0].keys() == rows.keys()
+
+
+def test_upgrade_after_the_way_back_does_the_same_again(make_database: MakeDatabase, session: OpenSession):
+    target = make_database()
+    install_with(session(target))
+    fill(session(target), lax=False)
+    upgrade(target, policy=POLICY)
+    first = whole(target)
+    downgrade(target)
+    upgrade(target, policy=POLICY)
+    assert whole(target) == first
+
+
+def test_hand_made_change_is_put_back(fresh: Target, session: OpenSession):
+    """A routine whose text only a comment tells from the release's is known by its folded body."""
+    db = session(fresh)
+    found = stored_of(db)["SummariseJobs"].statement
+    assert found is not None
+    db.execute(found.replace("BEGIN", "BEGIN\n-- changed by hand: 100% of :jobs {x}", 1).replace("CREATE", "CREATE OR REPLACE", 1))
+    before = whole(fresh)
+    upgrade(fresh)
+    downgrade(fresh)
+    assert whole(fresh) == before
+
+
+def test_every_step_has_its_states_on_the_way(fresh: Target, session: OpenSession):
+    def states() -> set[State]:
+        return {each.standing.state for each in runner.plan(session(fresh), Settings(fresh), "2.3.0")}
+
+    assert states() == {State.BEFORE, State.ABSENT, State.DONE}  # a barrier has nothing to wait for
+    upgrade(fresh)
+    assert runner.plan(session(fresh), Settings(fresh), "2.3.0") == []
+    back = runner.plan(session(fresh), Settings(fresh), "2.2.1")
+    assert {each.standing.state for each in back} == {State.DONE}
+    assert {each.planned.direction for each in back} == {"undo"}
+
+
+@pytest.mark.parametrize("column_type", ["hepscore23", "None"])
+def test_way_back_over_new_types_is_refused_before_anything_changes(
+    fresh: Target, session: OpenSession, column_type: str
+):
+    upgrade(fresh)
+    if column_type == "None":  # our routine folds it, so it is no new type
+        load_normalised(session(fresh), serviceLevelType=column_type)
+        downgrade(fresh)
+        return
+    load_normalised(session(fresh), serviceLevelType=column_type)
+    before = whole(fresh)
+    with pytest.raises(FoundWrong, match="1 rows of NormalisedSummaries have a ServiceLevelType"):
+        downgrade(fresh)
+    assert whole(fresh) == before
+    assert current(fresh) == "230_figures"
+
+
+@pytest.mark.parametrize(("at", "act", "to"), [("2.3.0", upgrade, "2.2.1"), ("2.2.1", downgrade, "2.3.0")])
+def test_wrong_direction_is_refused(fresh: Target, at: str, act, to: str):
+    upgrade(fresh, at)
+    with pytest.raises(CannotRun, match="Use apelschema"):
+        act(fresh, to)
+
+
+@pytest.mark.parametrize("target", ["9.9.9", "+7", "-7", "230_nonsense", ""])
+def test_unknown_target_is_refused(fresh: Target, target: str):
+    with pytest.raises(CannotRun):
+        upgrade(fresh, target)
+    assert current(fresh) == "221_baseline"
+
+
+def test_targets_of_every_spelling(fresh: Target):
+    for target, at in (("+1", "230_types"), ("230_routines", "230_routines"), ("head", "230_figures")):
+        upgrade(fresh, target)
+        assert current(fresh) == at
+    for target, at in (("-1", "230_routines"), ("230_types", "230_types"), ("2.2.1", "221_baseline")):
+        downgrade(fresh, target)
+        assert current(fresh) == at
+    downgrade(fresh, "base")
+    assert current(fresh) is None
+
+
+# Plain alembic
+
+
+def alembic(target: Target | None, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the program in the repository, as a DBA would."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith("APELSCHEMA_")}
+    if target is not None:
+        given["APELSCHEMA_URL"] = url_of(target)
+    return subprocess.run(
+        [sys.executable, "-m", "alembic", *arguments],
+        cwd=REPOSITORY,
+        env=given | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def url_of(target: Target) -> str:
+    """The target as a URL for the environment, where a password may stand."""
+    account = f"{target.user}:{target.password}" if target.password else f"{target.user}"
+    at = "localhost" if target.unix_socket else f"{target.host}:{target.port}"
+    query = f"?unix_socket={target.unix_socket}" if target.unix_socket else ""
+    return f"mysql+pymysql://{account}@{at}/{target.database}{query}"
+
+
+def test_alembic_does_the_same_work(make_database: MakeDatabase, session: OpenSession, tmp_path: Path):
+    ours, theirs = make_database(), make_database()
+    for target in (ours, theirs):
+        install_with(session(target))
+        fill(session(target), lax=False)
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[types]\ncustom = "keep-old"\nnone = "released"\nhs06 = "released"\n"" = "released"\n')
+    before = whole(theirs)
+    upgrade(ours, policy=POLICY)
+    done = alembic(theirs, "upgrade", "head", APELSCHEMA_POLICY=str(policy))
+    assert done.returncode == 0, done.stderr
+    assert whole(theirs) == whole(ours)
+    assert "230_figures (head)" in alembic(theirs, "current").stdout
+    done = alembic(theirs, "downgrade", "221_baseline")
+    assert done.returncode == 0, done.stderr
+    assert whole(theirs) == before
+    assert current(theirs) == "221_baseline"
+
+
+def test_alembic_refuses_offline_mode(fresh: Target):
+    done = alembic(fresh, "upgrade", "head", "--sql")
+    assert done.returncode != 0
+    assert "plan --sql" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert current(fresh) == "221_baseline"
+
+
+def test_alembic_refuses_a_foreign_database(database: Target, session: OpenSession):
+    session(database).execute("CREATE TABLE Pictures (id INT PRIMARY KEY)")
+    done = alembic(database, "upgrade", "head")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert tables_of(database) == {"Pictures"}
+
+
+def test_alembic_without_a_database_says_what_to_set():
+    done = alembic(None, "upgrade", "head")
+    assert done.returncode != 0
+    assert "APELSCHEMA_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_alembic_current_changes_nothing(database: Target):
+    done = alembic(database, "current")
+    assert done.returncode == 0
+    assert tables_of(database) == set()
+
+
+def test_alembic_stamp_moves_no_row(fresh: Target):
+    """Stamping is a claim that nothing was looked at for; nothing here needs it."""
+    alembic(fresh, "stamp", "head")
+    with Session(fresh) as db:
+        found = db.value("SELECT version_num FROM alembic_version")
+        release = runner.status(db).fingerprint.release
+    assert (found, release) in {("221_baseline", "2.2.1"), ("230_figures", "2.2.1")}
+
+
+def test_only_our_tables_are_added(fresh: Target):
+    upgrade(fresh)
+    extra = tables_of(fresh) - set(load("2.3.0").tables) - set(load("2.3.0").views)
+    assert extra
+    assert all(is_ours(name) for name in extra)
