@@ -83,7 +83,7 @@ def resolve(target: str, at: str | None) -> str | None:
     if target[:1] in "+-" and target[1:].isdigit():
         return _relative(directory, int(target), at)
     try:
-        script = directory.get_revision(target)
+        script = directory.get_revision(target) if target else None
     except CommandError as error:
         raise _unknown(target) from error
     if script is None:

@@ -8,7 +8,7 @@ import click
 
 from apelschema import runner
 from apelschema.cli import downgrade, sample, status, upgrade, verify
-from apelschema.cli.options import shared, wants_debug
+from apelschema.cli.options import shared
 from apelschema.errors import ApelschemaError, ExitCode
 from apelschema.report import printable
 

@@ -7,7 +7,7 @@ import click
 from apelschema.db.session import Session
 from apelschema.errors import CannotRun
 from apelschema.names import PREFIX, VERSION_TABLE
-from apelschema.report import printable
+from apelschema.report import say
 
 _ROWS = (
     "SELECT COUNT(*), COALESCE(SUM(TABLE_ROWS), 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
@@ -21,7 +21,7 @@ def confirm(session: Session, doing: str, *, yes: bool) -> None:
     Raises CannotRun without ``yes`` where nobody can answer, and when the answer is another.
     """
     name = session.database
-    click.echo(f"{doing} {printable(name)} on {session.target.server_shown()}: {size_of(session)}.", err=True)
+    say(f"{doing} {name} on {session.target.server_shown()}: {size_of(session)}.", sys.stderr)
     if yes:
         return
     if not sys.stdin.isatty():

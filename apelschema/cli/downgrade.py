@@ -6,17 +6,19 @@ import click
 
 from apelschema.checks import Writers
 from apelschema.cli import run
-from apelschema.cli.options import shared, target, target_argument, wants_json
+from apelschema.cli.options import LETS_TARGET_BE_NEGATIVE, shared, target, target_argument, wants_json
 from apelschema.cli.progress import telling
 from apelschema.runner import Settings
 
 
 @click.command(
+    short_help="Go back to a release.",
+    context_settings=LETS_TARGET_BE_NEGATIVE,
     epilog="""\b
 Examples:
   apelschema downgrade 2.2.1 --dry-run
   apelschema downgrade 2.2.1
-"""
+""",
 )
 @target_argument()
 @shared(policy=False)

@@ -1,7 +1,6 @@
 """Options that commands share. They may stand before or after the command's name; two that differ are an error."""
 
 import os
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -78,12 +77,6 @@ def wants_json() -> bool:
     return bool(_kept(click.get_current_context()).get("json"))
 
 
-def wants_debug() -> bool:
-    """Whether --debug was given, as far as the command line was understood."""
-    context = click.get_current_context(silent=True)
-    return bool(context and _kept(context).get("debug")) or "--debug" in sys.argv[1:]
-
-
 def target(*, only_reads: bool = False) -> Target:
     """The database that is meant; raises CannotRun. Prompts for a password when asked to."""
     kept = _kept(click.get_current_context())
@@ -108,9 +101,21 @@ def _complete_target(context: click.Context, parameter: click.Parameter, incompl
     return [CompletionItem(name) for name in known if name.startswith(incomplete)]
 
 
+def _target_or_option(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """``-1`` is a target; anything else that begins like an option is a mistake."""
+    del parameter
+    if value and value.startswith("-") and not value[1:].isdigit():
+        raise click.NoSuchOption(value, ctx=context)
+    return value
+
+
+LETS_TARGET_BE_NEGATIVE: Final = {"ignore_unknown_options": True}
+"""Context settings of commands with a TARGET."""
+
+
 def target_argument(default: str | None = None) -> Callable[[F], F]:
     """TARGET: a release, a revision id, ``+1``, ``-1``, ``base`` or ``head``."""
     return click.argument(
         "to", metavar="TARGET" if default is None else "[TARGET]", default=default, required=default is None,
-        shell_complete=_complete_target,
+        shell_complete=_complete_target, callback=_target_or_option,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
@@ -17,9 +17,9 @@ from rich.progress import (
     SpinnerColumn,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from apelschema.listener import Listener, Outcome
 from apelschema.report import printable
@@ -74,8 +74,17 @@ class Telling(Listener):
             self._say_idle()
 
     def said(self, text: str) -> None:
-        """As it is."""
+        """As it is; what follows may be its progress."""
         self.write(text)
+        self._begin_work(text.partition(":")[0])
+
+    def filling(self, what: str) -> Callable[[int, int | None], None]:
+        """A function that takes how much of something is done, outside of any run."""
+        self._begin_work(what)
+        return self.progress
+
+    def _begin_work(self, what: str) -> None:
+        """Something with progress begins."""
 
     def _place(self, number: int) -> str:
         return f"{number:>{len(str(self._of))}}/{self._of}"
@@ -101,7 +110,10 @@ class LineTelling(Telling):
 
     def step_began(self, number: int, planned: Planned, standing: Standing) -> None:
         """Remember what goes on, and since when."""
-        self._name = f"{self._place(number)} {planned.name}"
+        self._begin_work(f"{self._place(number)} {planned.name}")
+
+    def _begin_work(self, what: str) -> None:
+        self._name = what
         self._begun = self._last = time.monotonic()
 
     def progress(self, done: int, total: int | None) -> None:
@@ -113,7 +125,7 @@ class LineTelling(Telling):
         rate = done / (now - self._begun)
         of = f" of about {total:,}" if total else ""
         left = f", {_duration((total - done) / rate)} left" if total and total > done and rate else ""
-        self.write(f"{self._name}: {done:,}{of} rows, {rate:,.0f} rows/s{left}")
+        self.write(f"{self._name}: {done:,}{of}, {rate:,.0f} a second{left}")
 
 
 class BarTelling(Telling):
@@ -123,12 +135,11 @@ class BarTelling(Telling):
         super().__init__()
         self._bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=True),
-            BarColumn(bar_width=None),
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
-            TimeElapsedColumn(),
             TextColumn("ETA"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
             console=Console(file=stream, highlight=False, emoji=False),
             transient=True,
             expand=True,
@@ -149,13 +160,17 @@ class BarTelling(Telling):
         """Show the bars."""
         super().began(plan, resumed, took_over)
         self._run = self._bars.add_task("[bold]all steps", total=len(plan))
-        self._step = self._bars.add_task("", total=None)
-        self._bars.start()
+        self._begin_work("")
 
     def step_began(self, number: int, planned: Planned, standing: Standing) -> None:
         """The lower bar is the step's."""
+        self._begin_work(planned.name)
+
+    def _begin_work(self, what: str) -> None:
         if self._step is not None:
-            self._bars.reset(self._step, total=None, description=escape(printable(planned.name)))
+            self._bars.remove_task(self._step)  # a task cannot go back to an unknown total
+        self._step = self._bars.add_task(escape(printable(what)), total=None)
+        self._bars.start()
 
     def progress(self, done: int, total: int | None) -> None:
         """Move the lower bar."""

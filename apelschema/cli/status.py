@@ -12,11 +12,12 @@ from apelschema.report import StatusDocument
 
 
 @click.command(
+    short_help="Say where the database stands.",
     epilog="""\b
 Examples:
   apelschema status
   apelschema --url mysql+pymysql://apel@localhost/apelserver status --json
-"""
+""",
 )
 @shared(policy=False)
 def status() -> int:

@@ -6,18 +6,20 @@ import click
 
 from apelschema.checks import Writers
 from apelschema.cli import run
-from apelschema.cli.options import policy, shared, target, target_argument, wants_json
+from apelschema.cli.options import LETS_TARGET_BE_NEGATIVE, policy, shared, target, target_argument, wants_json
 from apelschema.cli.progress import telling
 from apelschema.runner import Settings
 
 
 @click.command(
+    short_help="Upgrade to a release.",
+    context_settings=LETS_TARGET_BE_NEGATIVE,
     epilog="""\b
 Examples:
   apelschema upgrade 2.3.0 --dry-run
   apelschema upgrade 2.3.0
   apelschema upgrade --policy /etc/apel/policy.toml --yes > upgrade.log
-"""
+""",
 )
 @target_argument("head")
 @shared()
@@ -43,9 +45,7 @@ def upgrade(
     interrupted upgrade goes on when the same command is run again.
     """
     with telling(on_stderr=wants_json()) as listener:
-        settings = Settings(
-            target(), policy(), not no_central, cast(Writers, writers), accept_stall, listener
-        )
+        settings = Settings(target(), policy(), not no_central, cast(Writers, writers), accept_stall, listener)
         if dry_run:
             return run.dry_run(settings, "upgrade", to, verbose=verbose)
         return run.run(settings, "upgrade", to, listener, yes=yes)

@@ -14,11 +14,12 @@ from apelschema.report import VerifyDocument
 
 
 @click.command(
+    short_help="Verify structure, sums and figures.",
     epilog="""\b
 Examples:
   apelschema verify
   apelschema verify --json > verify.json
-"""
+""",
 )
 @shared()
 def verify() -> int:

@@ -12,7 +12,7 @@ from typing import Self
 
 from apelschema.db.errors import DUPLICATE_KEY, DatabaseError, number
 from apelschema.db.session import Session
-from apelschema.errors import CannotRun, Stopped
+from apelschema.errors import ApelschemaError, CannotRun, Stopped
 
 LENGTH_SECONDS = 60
 """How long a lease lives without a heartbeat: longer than a stall of the network, short enough to wait for at night."""
@@ -103,6 +103,5 @@ class Lease:
                     if beaten != 1:
                         self._lost.set()
                         return
-        except Exception:
-            self._lost.set()
-            raise
+        except (DatabaseError, ApelschemaError):
+            self._lost.set()  # ``check`` tells it to the run, which has the only thread that can stop

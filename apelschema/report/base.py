@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import IO, Any, Final
 
 from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 LOG_WIDTH: Final = 140
@@ -41,6 +42,11 @@ def console(file: IO[str] | None = None) -> Console:
     return plain
 
 
+def say(text: str, file: IO[str] | None = None) -> None:
+    """Print a sentence for people, wrapped between words on a terminal."""
+    console(file).print(printable(text))
+
+
 def show(document: Document, file: IO[str] | None = None) -> None:
     """Print a document for people."""
     on = console(file)
@@ -62,6 +68,15 @@ def line(*parts: tuple[str, str] | str, indent: int = 0) -> Text:
     """One line of parts, each a text or a text with its style, printable all."""
     shown = [printable(each) if isinstance(each, str) else (printable(each[0]), each[1]) for each in parts]
     return Text.assemble(" " * indent, *shown)
+
+
+def grid(*widths: int | None) -> Table:
+    """A table without lines whose last column wraps under itself; the others have these widths, None what they need."""
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    for width in widths:
+        table.add_column(no_wrap=True, width=width)
+    table.add_column(ratio=1, overflow="fold")
+    return table
 
 
 def number(value: int | None) -> str:

@@ -11,8 +11,9 @@ from rich.text import Text
 from apelschema.checks import Finding
 from apelschema.report.base import Document, heading, line, plural, printable, shortened, size
 from apelschema.report.findings import finding_as_json, findings_as_text
+from apelschema.report.way import Way
 from apelschema.runner import PlannedStep
-from apelschema.steps.base import State
+from apelschema.steps.base import Description, State
 
 _STYLES: Final = {
     State.ABSENT: "cyan",
@@ -28,11 +29,7 @@ _INDENT: Final = 6
 class PlanDocument(Document):
     """The steps from where a database stands to a target, and what the checks say about going there."""
 
-    shown: str
-    from_release: str | None
-    to_release: str | None
-    from_revision: str | None
-    to_revision: str | None
+    way: Way
     steps: Sequence[PlannedStep]
     findings: Sequence[Finding] = ()
     verbose: bool = False
@@ -41,41 +38,42 @@ class PlanDocument(Document):
         """Contract ``apelschema.plan/1``; seconds are not forecast yet."""
         return {
             "schema": "apelschema.plan/1",
-            "from": self.from_release,
-            "to": self.to_release,
-            "from_revision": self.from_revision,
-            "to_revision": self.to_revision,
+            "from": self.way.from_release,
+            "to": self.way.to_release,
+            "from_revision": self.way.from_revision,
+            "to_revision": self.way.to_revision,
             "steps": [_step_as_json(each) for each in self.steps],
             "findings": [finding_as_json(each) for each in self.findings],
         }
 
     def as_text(self, width: int) -> Iterator[RenderableType]:
         """Revision by revision, a few lines a step."""
-        way = f"{self.from_release or 'nothing'} to {self.to_release or 'before the baseline'}"
-        yield line(("Plan", "bold"), f" for {self.shown}: {way}, {plural(len(self.steps), 'step')}")
-        last = len(str(len(self.steps)))
+        yield line(("Plan", "bold"), f" for {self.way.shown}. {self.way}: {plural(len(self.steps), 'step')}.")
+        layout = _Layout.of(self.steps)
         numbered = list(enumerate(self.steps, start=1))
         for (revision, release), group in groupby(numbered, key=_revision):
             yield heading(f"{revision} (release {release})")
             for place, step in group:
-                yield from self._step(place, last, step, width)
+                yield from self._step(place, layout, step, width)
         if self.findings:
             yield heading("Findings")
             yield from findings_as_text(self.findings)
         yield line("\n", *self._summary())
 
-    def _step(self, place: int, digits: int, step: PlannedStep, width: int) -> Iterator[Text]:
-        state = step.standing.state
-        undo = "undo " if step.planned.direction == "undo" else ""
-        yield line(
-            f"{place:>{digits}}  ",
-            (f"{undo}{step.planned.step.kind} {step.planned.step.object}", "bold"),
+    def _step(self, place: int, layout: "_Layout", step: PlannedStep, width: int) -> Iterator[Text]:
+        state, detail = step.standing.state, step.standing.detail
+        head = (
+            f"{place:>{layout.digits}}  ",
+            (f"{_name(step):<{layout.name}}", "" if is_settled(step) else "bold"),
             "  ",
-            (state, _STYLES[state]),
-            (f"  {step.standing.detail}" if step.standing.detail else ""),
         )
-        if self._is_settled(step) and not self.verbose:
-            return
+        if layout.digits + layout.name + len(detail) + 12 <= width:
+            yield line(*head, (f"{state:<7}", _STYLES[state]), f" {detail}")
+        else:
+            yield line(*head, (state, _STYLES[state]))
+            yield line(detail, indent=_INDENT)
+        if (is_settled(step) and not self.verbose) or step.planned.direction == "undo":
+            return  # descriptions tell of doing only
         if how := _how(step):
             yield line(how, indent=_INDENT)
         for statement in step.description.sql:
@@ -90,12 +88,34 @@ class PlanDocument(Document):
         for each in statement.strip().splitlines():
             yield line((each, "dim"), indent=_INDENT)
 
-    def _is_settled(self, step: PlannedStep) -> bool:
-        return step.planned.direction == "do" and step.standing.state in (State.DONE, State.BEYOND)
-
     def _summary(self) -> tuple[str | tuple[str, str], ...]:
-        left = sum(not self._is_settled(each) for each in self.steps)
+        left = sum(not is_settled(each) for each in self.steps)
         return (f"{left} of {plural(len(self.steps), 'step')} would do something. ", ("Nothing was changed.", "bold"))
+
+
+def is_settled(step: PlannedStep) -> bool:
+    """Whether nothing is to be done, or undone, in this step."""
+    state = step.standing.state
+    if step.planned.direction == "do":
+        return state in (State.DONE, State.BEYOND)
+    return step.planned.step.stays or state is State.ABSENT
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Widths of the columns of steps: the number, and kind and object."""
+
+    digits: int
+    name: int
+
+    @classmethod
+    def of(cls, steps: Sequence[PlannedStep]) -> "_Layout":
+        return cls(len(str(len(steps))), min(max((len(_name(each)) for each in steps), default=0), 46))
+
+
+def _name(step: PlannedStep) -> str:
+    undo = "undo " if step.planned.direction == "undo" else ""
+    return f"{undo}{step.planned.step.kind} {step.planned.step.object}"
 
 
 def _revision(numbered: tuple[int, PlannedStep]) -> tuple[str, str]:
@@ -114,7 +134,8 @@ def _how(step: PlannedStep) -> str:
 
 
 def _step_as_json(step: PlannedStep) -> dict[str, Any]:
-    what = step.description
+    undone = step.planned.direction == "undo"
+    what = Description(()) if undone else step.description  # descriptions tell of doing only
     return {
         "revision": step.planned.revision,
         "release": step.planned.release,

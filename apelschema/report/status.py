@@ -8,11 +8,11 @@ from rich.console import RenderableType
 
 from apelschema.db.family import Server
 from apelschema.journal import Run, StepLog
-from apelschema.report.base import Document, heading, line, number, plural
+from apelschema.report.base import Document, grid, heading, line, number, plural
 from apelschema.runner import Status
 
 MIGRATED: Final = "server"
-_LABEL: Final = 12
+_LABEL: Final = 10
 
 
 @dataclass(frozen=True)
@@ -114,4 +114,6 @@ def _rows(step: StepLog) -> str:
 
 
 def _fact(label: str, text: str, style: str = "") -> RenderableType:
-    return line((f"{label:<{_LABEL}}", "bold"), (text, style))
+    table = grid(_LABEL)
+    table.add_row(line((label, "bold")), line((text, style)))
+    return table

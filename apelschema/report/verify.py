@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from rich.console import RenderableType
 
-from apelschema.report.base import Document, line
+from apelschema.report.base import Document, grid, line
 from apelschema.verify import Report
 
 _STYLES: Final = {"pass": "green", "fail": "bold red", "skipped": "dim", "unproved": "yellow", "partial": "yellow"}
@@ -31,11 +31,10 @@ class VerifyDocument(Document):
     def as_text(self, width: int) -> Iterator[RenderableType]:
         """One line a check, then the verdict."""
         yield line(("Verification", "bold"), f" of {self.shown}")
-        broadest = max((len(each.id) for each in self.report.checks), default=0)
+        table = grid(None, None)
         for each in self.report.checks:
-            first, *rest = each.detail.splitlines() or [""]
-            yield line((f"{each.status:<8}", _STYLES[each.status]), f"  {each.id:<{broadest}}  {first}", indent=2)
-            for more in rest:
-                yield line(more, indent=14 + broadest)
+            status = line((each.status, _STYLES[each.status]), indent=2)
+            table.add_row(status, line(each.id), line(each.detail))
+        yield table
         verdict = self.report.verdict
         yield line("Verdict: ", (verdict, _STYLES[verdict]), f", {_VERDICTS[verdict]}.")

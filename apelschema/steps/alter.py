@@ -94,8 +94,9 @@ class Alter(Step):
         retrying(lambda: alter_online(context.session, self._statement("do")))
 
     def undo(self, context: Context, log: StepLog) -> None:
-        """Alter it back."""
-        retrying(lambda: alter_online(context.session, self._statement("undo")))
+        """Alter it back, unless a lost connection hid that it was, or doing it never came that far."""
+        if self.look(context).state is State.DONE:
+            retrying(lambda: alter_online(context.session, self._statement("undo")))
 
     def undo_blockers(self, context: Context) -> tuple[str, ...]:
         """Values in columns that would go: with them two rows may fall together (H25), and what they say is lost."""

@@ -18,20 +18,20 @@ def check(subject: Subject) -> CheckResult:
     if subject.between:
         detail = f"at revision {subject.revision}, between two releases: no release to hold the schema against"
         return CheckResult(ID, "unproved", detail)
-    found = [
-        *map(str, untolerated(compare(subject.live, subject.entry, central=subject.central))),
-        *_replaced_since(subject),
-    ]
+    differences = untolerated(compare(subject.live, subject.entry, central=subject.central))
+    named = {each.object for each in differences}
+    found = [*map(str, differences), *(text for name, text in _replaced_since(subject) if name not in named)]
     if found:
         return CheckResult(ID, "fail", f"differs from {release} in {len(found)} places: {listed(found)}")
     central = "with" if subject.central else "without"
     return CheckResult(ID, "pass", f"equals {release}, {central} the central objects")
 
 
-def _replaced_since(subject: Subject) -> Iterator[str]:
+def _replaced_since(subject: Subject) -> Iterator[tuple[str, str]]:
     """Routines and views that the journal says are ours and that are not: an official script put its own (H21)."""
     for planned in subject.done:
         if isinstance(planned.step, Put) and not planned.step.create:
             standing = planned.step.look(subject.context(planned))
             if standing.state not in (State.DONE, State.BEYOND):
-                yield f"{planned.step.object}: is not what the upgrade put there, but {standing.detail or 'another'}"
+                name = planned.step.object
+                yield name, f"{name}: is not what the upgrade put there, but {standing.detail}"

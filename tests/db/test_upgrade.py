@@ -21,7 +21,7 @@ from apelschema.runner import Settings
 from apelschema.steps.base import State
 from tests.conftest import MakeDatabase, OpenSession
 from tests.support.calls import load_normalised
-from tests.support.content import POLICY, fill, install_with
+from tests.support.content import POLICY, fill, install_with, stamp
 from tests.support.dump import shape_of, stored_of, tables_of, whole
 from tests.support.runs import current, downgrade, upgrade
 from tests.support.servers import TestServer
@@ -40,9 +40,11 @@ def owner(server: TestServer) -> Iterator[str]:
 
 @pytest.fixture
 def fresh(make_database: MakeDatabase) -> Target:
-    """A database of 2.2.1 that this tool made, without rows."""
+    """A database of 2.2.1 without rows, of which Alembic says that the baseline was done."""
     target = make_database()
-    upgrade(target, "2.2.1")
+    with Session(target) as db:
+        install_with(db)
+        stamp(db)
     return target
 
 
@@ -57,9 +59,11 @@ def without_settings(stored):
     return {name: each.statement.split(each.name, 1)[1] for name, each in stored.items()}
 
 
-def test_fresh_database_upgraded_equals_the_catalogue(fresh: Target, session: OpenSession):
-    upgrade(fresh)
-    db = session(fresh)
+def test_fresh_database_upgraded_equals_the_catalogue(database: Target, session: OpenSession):
+    upgrade(database, "2.2.1")
+    db = session(database)
+    assert differences(db, "2.2.1") == []
+    upgrade(database)
     assert differences(db, "2.3.0") == []
     found = runner.status(db)
     assert (found.fingerprint.release, found.fingerprint.exact, found.revision) == ("2.3.0", True, "230_figures")
@@ -81,15 +85,7 @@ def test_fresh_database_without_central_objects_upgraded_equals_the_catalogue(
     assert whole(target) == before
 
 
-def test_straight_to_head_from_nothing(make_database: MakeDatabase, fresh: Target, session: OpenSession):
-    target = make_database()
-    upgrade(target, "head")
-    upgrade(fresh)
-    assert whole(target) == whole(fresh)
-
-
-@pytest.mark.parametrize("charset", ["utf8mb4", "latin1"])
-@pytest.mark.parametrize("sql_mode", [None, ""])
+@pytest.mark.parametrize(("sql_mode", "charset"), [(None, "utf8mb4"), ("", "latin1")])
 def test_old_database_upgraded_equals_a_fresh_one(
     make_database: MakeDatabase, session: OpenSession, charset: str, sql_mode: str | None
 ):
@@ -112,8 +108,10 @@ def test_old_database_upgraded_equals_a_fresh_one(
         assert replaced <= {name for name in made if made[name].kind == "view"}
 
 
-@pytest.mark.parametrize("charset", ["utf8mb4", "latin1"])
-@pytest.mark.parametrize("sql_mode", ["ONLY_FULL_GROUP_BY,NO_ENGINE_SUBSTITUTION", ""])
+@pytest.mark.parametrize(
+    ("sql_mode", "charset"),
+    [("STRICT_ALL_TABLES,NO_ZERO_DATE,HIGH_NOT_PRECEDENCE", "utf8mb4"), ("", "utf8mb4"), ("", "latin1")],
+)
 def test_way_back_brings_everything_back_byte_for_byte(
     make_database: MakeDatabase, session: OpenSession, server: TestServer, owner: str, charset: str, sql_mode: str
 ):
@@ -126,27 +124,28 @@ def test_way_back_brings_everything_back_byte_for_byte(
         server.execute(f"GRANT EXECUTE ON PROCEDURE `{target.database}`.{procedure} TO {ACCOUNT}")
     fill(db, lax=sql_mode == "")
     before = whole(target)
+    stamp(db)
     assert before[2]["SummariseJobs"].grants
     assert {each.definer for each in before[2].values()} == {owner}
-    for _ in range(2):
-        upgrade(target, policy=POLICY)
-        after = whole(target)
-        assert after[0] != before[0]
-        assert {each.definer for each in after[2].values()} == {owner}
-        assert after[2]["SummariseJobs"].sql_mode == SQL_MODE
-        assert after[2]["SummariseJobs"].grants == before[2]["SummariseJobs"].grants
-        downgrade(target)
-        rows, shapes, stored = whole(target)
-        assert {name: list(rows[name]) for name in rows if rows[name] != before[0][name]} == {}
-        assert {name: text for name, text in shapes.items() if text != before[1][name]} == {}
-        assert {name: each for name, each in stored.items() if each != before[2][name]} == {}
-        assert before[0].keys() == rows.keys()
+    upgrade(target, policy=POLICY)
+    after = whole(target)
+    assert after[0] != before[0]
+    assert {each.definer for each in after[2].values()} == {owner}
+    assert after[2]["SummariseJobs"].sql_mode == SQL_MODE
+    assert after[2]["SummariseJobs"].grants == before[2]["SummariseJobs"].grants
+    downgrade(target)
+    rows, shapes, stored = whole(target)
+    assert {name: rows[name] for name in rows if rows[name] != before[0][name]} == {}
+    assert {name: text for name, text in shapes.items() if text != before[1][name]} == {}
+    assert {name: each for name, each in stored.items() if each != before[2][name]} == {}
+    assert (before[0].keys(), before[1].keys(), before[2].keys()) == (rows.keys(), shapes.keys(), stored.keys())
 
 
 def test_upgrade_after_the_way_back_does_the_same_again(make_database: MakeDatabase, session: OpenSession):
     target = make_database()
     install_with(session(target))
-    fill(session(target), lax=False)
+    fill(session(target), lax=True)
+    stamp(session(target))
     upgrade(target, policy=POLICY)
     first = whole(target)
     downgrade(target)
@@ -159,7 +158,11 @@ def test_hand_made_change_is_put_back(fresh: Target, session: OpenSession):
     db = session(fresh)
     found = stored_of(db)["SummariseJobs"].statement
     assert found is not None
-    db.execute(found.replace("BEGIN", "BEGIN\n-- changed by hand: 100% of :jobs {x}", 1).replace("CREATE", "CREATE OR REPLACE", 1))
+    db.execute(
+        found.replace("BEGIN", "BEGIN\n-- changed by hand: 100% of :jobs {x}", 1).replace(
+            "CREATE", "CREATE OR REPLACE", 1
+        )
+    )
     before = whole(fresh)
     upgrade(fresh)
     downgrade(fresh)
@@ -239,6 +242,13 @@ def alembic(target: Target | None, *arguments: str, **environment: str) -> subpr
     )
 
 
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """What a user reads; never a traceback."""
+    text = done.stdout + done.stderr
+    assert "Traceback" not in text
+    return text
+
+
 def url_of(target: Target) -> str:
     """The target as a URL for the environment, where a password may stand."""
     account = f"{target.user}:{target.password}" if target.password else f"{target.user}"
@@ -247,21 +257,22 @@ def url_of(target: Target) -> str:
     return f"mysql+pymysql://{account}@{at}/{target.database}{query}"
 
 
-def test_alembic_does_the_same_work(make_database: MakeDatabase, session: OpenSession, tmp_path: Path):
+def test_alembic_does_the_same_work(make_database: MakeDatabase, tmp_path: Path):
     ours, theirs = make_database(), make_database()
     for target in (ours, theirs):
-        install_with(session(target))
-        fill(session(target), lax=False)
+        with Session(target) as db:
+            install_with(db)
+            fill(db, lax=True)
     policy = tmp_path / "policy.toml"
     policy.write_text('[types]\ncustom = "keep-old"\nnone = "released"\nhs06 = "released"\n"" = "released"\n')
     before = whole(theirs)
     upgrade(ours, policy=POLICY)
     done = alembic(theirs, "upgrade", "head", APELSCHEMA_POLICY=str(policy))
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, said(done)
     assert whole(theirs) == whole(ours)
     assert "230_figures (head)" in alembic(theirs, "current").stdout
     done = alembic(theirs, "downgrade", "221_baseline")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, said(done)
     assert whole(theirs) == before
     assert current(theirs) == "221_baseline"
 
@@ -269,8 +280,7 @@ def test_alembic_does_the_same_work(make_database: MakeDatabase, session: OpenSe
 def test_alembic_refuses_offline_mode(fresh: Target):
     done = alembic(fresh, "upgrade", "head", "--sql")
     assert done.returncode != 0
-    assert "plan --sql" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "plan --sql" in said(done)
     assert current(fresh) == "221_baseline"
 
 
@@ -278,15 +288,14 @@ def test_alembic_refuses_a_foreign_database(database: Target, session: OpenSessi
     session(database).execute("CREATE TABLE Pictures (id INT PRIMARY KEY)")
     done = alembic(database, "upgrade", "head")
     assert done.returncode != 0
-    assert "Traceback" not in done.stderr
+    assert "holds none of APEL's tables" in said(done)
     assert tables_of(database) == {"Pictures"}
 
 
 def test_alembic_without_a_database_says_what_to_set():
     done = alembic(None, "upgrade", "head")
     assert done.returncode != 0
-    assert "APELSCHEMA_URL" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "APELSCHEMA_URL" in said(done)
 
 
 def test_alembic_current_changes_nothing(database: Target):

@@ -40,5 +40,3 @@ def current(target: Target) -> str | None:
     """The revision in the version row."""
     with Session(target) as session:
         return revisions.current(session)
-
-

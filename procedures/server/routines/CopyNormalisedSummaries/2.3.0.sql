@@ -68,14 +68,14 @@ BEGIN
                     OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
                         <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
                 n.WallDuration,
-                LEAST(n.WallDuration + b.WallDuration, 18446744073709551615)
+                IF(b.WallDuration > 18446744073709551615 - n.WallDuration, 18446744073709551615, n.WallDuration + b.WallDuration)
             ),
             IF(
                 b.SiteID IS NULL
                     OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
                         <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
                 n.CpuDuration,
-                LEAST(n.CpuDuration + b.CpuDuration, 18446744073709551615)
+                IF(b.CpuDuration > 18446744073709551615 - n.CpuDuration, 18446744073709551615, n.CpuDuration + b.CpuDuration)
             ),
             n.NormalisedWallDuration,
             n.NormalisedCpuDuration,
@@ -84,7 +84,7 @@ BEGIN
                     OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
                         <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
                 n.NumberOfJobs,
-                LEAST(n.NumberOfJobs + b.NumberOfJobs, 18446744073709551615)
+                IF(b.NumberOfJobs > 18446744073709551615 - n.NumberOfJobs, 18446744073709551615, n.NumberOfJobs + b.NumberOfJobs)
             )
         FROM (
             SELECT
@@ -150,8 +150,8 @@ BEGIN
                 j.Processors,
                 MIN(j.EndTime),
                 MAX(j.EndTime),
-                LEAST(IFNULL(SUM(j.WallDuration), 0), 18446744073709551615),
-                LEAST(IFNULL(SUM(j.CpuDuration), 0), 18446744073709551615),
+                CAST(LEAST(IFNULL(SUM(j.WallDuration), 0), 18446744073709551615) AS UNSIGNED),
+                CAST(LEAST(IFNULL(SUM(j.CpuDuration), 0), 18446744073709551615) AS UNSIGNED),
                 COUNT(*)
             FROM (
                 SELECT
