@@ -39,7 +39,8 @@ def run_migrations(context: EnvironmentContext) -> None:
         _run(context, settings)
         return
     try:
-        _run(context, _settings_of_alembic())
+        _take_up(context, settings := _settings_of_alembic())
+        _run(context, settings)
     except ApelschemaError as error:
         raise CommandError(str(error)) from error
 
@@ -54,6 +55,15 @@ def _settings_of_alembic() -> Settings:
         Policy.read(Path(policy)) if policy else None,
         listener=LogListener(),
     )
+
+
+def _take_up(context: EnvironmentContext, settings: Settings) -> None:
+    """What a stopped run left half-way comes first, under plain alembic's upgrade and downgrade too."""
+    options = context.config.cmd_opts
+    command = options.cmd[0].__name__ if options is not None else ""
+    if command in ("upgrade", "downgrade"):
+        with runner.explained(), Session(settings.target) as session:
+            runner.take_up(session, settings, command)
 
 
 def _run(context: EnvironmentContext, settings: Settings) -> None:

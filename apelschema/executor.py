@@ -72,6 +72,9 @@ class Executor:
         self._end_revision(planned)
 
     def _do(self, context: Context, step: Step, standing: Standing) -> Outcome:
+        if _is_being_undone(context, step):  # what was kept is complete again only at the end of that
+            self._undo(context, step, standing)
+            standing = step.look(context)
         if standing.state is State.FOREIGN:
             raise foreign(step, standing)
         if standing.state in (State.DONE, State.BEYOND):
@@ -90,6 +93,12 @@ class Executor:
             log = self._journal.begin_step(context.running(), context.revision, step.key, "do", standing.state)
             self._journal.end_step(log)
 
+    def _note_undone(self, context: Context, step: Step, standing: Standing) -> None:
+        """Note that nothing stands any more of what was noted as done."""
+        if context.has_done(step):
+            log = self._journal.begin_step(context.running(), context.revision, step.key, "undo", standing.state)
+            self._journal.end_step(log)
+
     def _undo(self, context: Context, step: Step, standing: Standing) -> Outcome:
         if step.stays:
             return Outcome(standing.state, "stays, because data depend on it")
@@ -98,6 +107,7 @@ class Executor:
         if standing.state is State.BEYOND:
             raise CannotRun(f"{step.object} is {standing.detail}.", hint="Downgrade that release first.")
         if standing.state is not State.DONE and not _is_underway(context, step):
+            self._note_undone(context, step, standing)
             return Outcome(standing.state, standing.detail)
         log = self._journal.begin_step(context.running(), context.revision, step.key, "undo", standing.state)
         step.undo(context, log)
@@ -166,6 +176,12 @@ def _is_underway(context: Context, step: Step) -> bool:
     """Whether doing or undoing the step was begun and not ended."""
     log = context.log(step)
     return log is not None and not log.finished
+
+
+def _is_being_undone(context: Context, step: Step) -> bool:
+    """Whether undoing the step was begun and not ended."""
+    log = context.log(step)
+    return log is not None and log.direction == "undo" and not log.finished and not step.stays
 
 
 def _demand(step: Step, standing: Standing, wanted: State) -> None:

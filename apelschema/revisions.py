@@ -103,6 +103,21 @@ def steps_between(at: str | None, to: str | None) -> list[Planned]:
     return planned((script, False) for script in down)
 
 
+def after(revision: str | None) -> str | None:
+    """The next revision; None after the newest."""
+    order: list[str | None] = [None, *_in_order(scripts())]
+    following = order.index(revision) + 1
+    return order[following] if following < len(order) else None
+
+
+def steps_of(revision: str | None, direction: Direction) -> list[Planned]:
+    """The steps of one revision, in the order of their doing (or undoing); none for None."""
+    if revision is None:
+        return []
+    script = scripts().get_revision(revision)
+    return planned([(script, direction == "do")])
+
+
 def planned(revisions: Iterable[tuple[Script, bool]], migration: MigrationContext | None = None) -> list[Planned]:
     """The steps of revisions, each with whether it is upgraded (or downgraded); see ``operations.collect``."""
     found = []
@@ -127,11 +142,15 @@ def _between(directory: ScriptDirectory, upper: str | None, lower: str | None) -
 
 
 def _relative(directory: ScriptDirectory, distance: int, at: str | None) -> str | None:
-    order: list[str | None] = [None, *reversed([script.revision for script in directory.walk_revisions()])]
+    order: list[str | None] = [None, *_in_order(directory)]
     place = order.index(at) + distance
     if not 0 <= place < len(order):
         raise CannotRun(f"There is no revision {distance:+d} from {at or 'base'}.")
     return order[place]
+
+
+def _in_order(directory: ScriptDirectory) -> list[str]:
+    return [script.revision for script in directory.walk_revisions()][::-1]
 
 
 def _unknown(target: str) -> CannotRun:

@@ -17,6 +17,8 @@ from apelschema.db.errors import DatabaseError, is_denied, lost_connection, mess
 from apelschema.db.introspect import read_schema
 from apelschema.db.session import Session
 from apelschema.errors import ApelschemaError, CannotRun, FoundWrong, Stopped
+from apelschema.executor import Executor
+from apelschema.halfway import leftovers
 from apelschema.journal import Journal, Run
 from apelschema.listener import Listener
 from apelschema.policy import Policy
@@ -67,12 +69,23 @@ def status(session: Session) -> Status:
     return Status(found, at, tuple(pending), Journal(session).unfinished())
 
 
-def plan(session: Session, settings: Settings, target: str) -> list[PlannedStep]:
-    """The steps to a target, each looked at and described; changes nothing."""
+def plan(session: Session, settings: Settings, target: str, command: str | None = None) -> list[PlannedStep]:
+    """The steps to a target, each looked at and described; changes nothing.
+
+    ``command`` is upgrade or downgrade; without it, what the target asks for.
+    """
     at = revisions.current(session)
-    planned = revisions.steps_between(at, revisions.resolve(target, at))
+    planned = steps_to(session, at, revisions.resolve(target, at), command)
     context = surroundings(session, settings, planned)
     return [_looked_at(context, each) for each in planned]
+
+
+def steps_to(session: Session, at: str | None, to: str | None, command: str | None = None) -> list[Planned]:
+    """The steps from one revision to another, after those that a stopped run left half-way."""
+    between = revisions.steps_between(at, to)
+    if command is None and between:
+        command = "upgrade" if between[0].direction == "do" else "downgrade"
+    return [*(leftovers(Journal(session), at, command) if command else []), *between]
 
 
 def upgrade(settings: Settings, target: str) -> None:
@@ -99,7 +112,7 @@ def surroundings(session: Session, settings: Settings, planned: list[Planned]) -
 def preflight(context: Context, settings: Settings, planned: list[Planned]) -> None:
     """Raise before anything is changed: blockers of the checks, objects of unknown shape, a way back with loss."""
     unfinished = context.journal.unfinished()
-    if unfinished and unfinished.policy != context.policy.to_json() and unfinished.command == "upgrade":
+    if unfinished and unfinished.policy != context.policy.to_json():
         raise CannotRun(
             "The unfinished run has another policy.",
             why="Half of the figures would be under one policy and half under the other.",
@@ -157,13 +170,36 @@ def _through_alembic(settings: Settings, target: str, direction: str) -> None:
     with explained():
         with Session(settings.target) as session:
             to = revisions.resolve(target, at := revisions.current(session))
+            demand_direction(at, to, direction, target)
+            take_up(session, settings, direction)
         if at == to:
             return
-        demand_direction(at, to, direction, target)
         config = revisions.configuration()
         config.attributes[SETTINGS] = settings
         run: Callable[..., None] = getattr(alembic_command, direction)
         run(config, to or "base")
+
+
+def take_up(session: Session, settings: Settings, command: str) -> None:
+    """Do first what a stopped run left half-way at the database's revision, or left unproved there."""
+    at = revisions.current(session)
+    if not has_left(session, command, at):
+        return
+    planned = leftovers(Journal(session), at, command)
+    context = surroundings(session, settings, planned)
+    preflight(context, settings, planned)
+    executor = Executor(context, settings.listener)
+    with executor.running(command, at, at, planned):
+        for each in planned:
+            executor(each.direction, each.step)
+
+
+def has_left(session: Session, command: str, at: str | None) -> bool:
+    """Whether a stopped run left something that this command has to do at the revision at hand."""
+    journal = Journal(session)
+    left = journal.unfinished()
+    unproved = left is not None and left.state != "failed" and (left.command, left.target) == (command, at or "base")
+    return unproved or bool(leftovers(journal, at, command))
 
 
 def demand_direction(at: str | None, to: str | None, direction: str, target: str) -> None:

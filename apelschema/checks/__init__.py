@@ -10,6 +10,7 @@ from typing import Final
 from apelschema.checks import (
     benchmark_types,
     definers,
+    encryption,
     galera,
     kind,
     other_run,
@@ -50,6 +51,7 @@ ALL: Final = _registered(
     (
         kind.CHECK,
         other_run.CHECK,
+        encryption.CHECK,
         read_only.CHECK,
         privileges.CHECK,
         definers.CHECK,

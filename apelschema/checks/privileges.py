@@ -75,7 +75,8 @@ def _texts(situation: Situation, grants: Grants) -> Iterator[Finding]:
     """The text of another definer's routine is seen with a privilege only, and must be kept for the way back."""
     server = situation.session.server
     if server.is_mariadb:
-        if grants.has("SELECT", "mysql", "proc") or grants.has("SHOW CREATE ROUTINE", situation.session.database):
+        of_database = server.version >= (11, 3) and grants.has("SHOW CREATE ROUTINE", situation.session.database)
+        if of_database or grants.has("SELECT", "mysql", "proc"):
             return
         wanted, where = "SELECT", "mysql.proc"
     else:

@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.table import Column
 
 from apelschema.listener import Listener, Outcome
-from apelschema.report import printable
+from apelschema.report.base import plural, printable
 from apelschema.revisions import Planned
 from apelschema.steps.base import Standing, State
 
@@ -91,7 +91,7 @@ class Telling(Listener):
 
     def _say_idle(self) -> None:
         for revision, count in self._idle.items():
-            self.write(f"{revision}: {count} {'step' if count == 1 else 'steps'} found done already")
+            self.write(f"{revision}: {plural(count, 'step')} found done already")
 
 
 class LineTelling(Telling):

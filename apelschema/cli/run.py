@@ -14,6 +14,7 @@ from apelschema.db.session import Session
 from apelschema.errors import CannotRun, ExitCode
 from apelschema.journal import Journal
 from apelschema.report import PlanDocument, UpgradeDocument, Way, say
+from apelschema.report.base import plural
 from apelschema.report.plan import is_settled
 from apelschema.runner import PlannedStep, Settings
 from apelschema.steps.base import State, foreign
@@ -28,7 +29,7 @@ def dry_run(settings: Settings, command: Command, to: str, *, verbose: bool) -> 
         findings = checks.run(_situation(session, settings), way.listed)
         blockers = checks.blockers(findings)
         try:
-            steps = runner.plan(session, settings, to)
+            steps = runner.plan(session, settings, to, command)
         except CannotRun as error:
             raise checks.error_of(blockers) if blockers else error from error
         put(PlanDocument(way, steps, findings, verbose))
@@ -40,11 +41,11 @@ def run(settings: Settings, command: Command, to: str, listener: Telling, *, yes
     """Do it, after asking; nothing is asked where nothing is to be done."""
     with Session(settings.target) as session:
         way = _way(session, settings, command, to)
-        if not way.listed:
+        if not way.listed and not runner.has_left(session, command, way.from_revision):
             put(UpgradeDocument(command, way))
             return ExitCode.OK
         checks.demand(_situation(session, settings), way.listed)
-        steps = runner.plan(session, settings, to)
+        steps = runner.plan(session, settings, to, command)
         _demand_known(steps)
         say(_summary(way, steps), sys.stderr)
         confirm(session, f"This will {command}", yes=yes)
@@ -62,15 +63,28 @@ def _way(session: Session, settings: Settings, command: Command, to: str) -> Way
     if at != target and (wrong := checks.kind.look(_situation(session, settings))):
         raise checks.error_of(wrong)
     _demand_no_central_yet(session, settings)
-    fingerprint = runner.status(session).fingerprint
     return Way(
         session.target.shown(),
-        None if fingerprint.empty else fingerprint.release,
-        revisions.release_of(revisions.scripts().get_revision(target)) if target else None,
+        _name(at) if at else _recognised(session),
+        _name(target),
         at,
         target,
-        revisions.steps_between(at, target),
+        runner.steps_to(session, at, target, command),
     )
+
+
+def _recognised(session: Session) -> str | None:
+    """The release of a database that no revision was noted in."""
+    fingerprint = runner.status(session).fingerprint
+    return None if fingerprint.empty else fingerprint.release
+
+
+def _name(revision: str | None) -> str | None:
+    """The release that ends with a revision, else the revision itself."""
+    if revision is None:
+        return None
+    release = revisions.release_of(revisions.scripts().get_revision(revision))
+    return release if revisions.resolve(release, None) == revision else revision
 
 
 def _situation(session: Session, settings: Settings) -> checks.Situation:
@@ -87,7 +101,7 @@ def _demand_known(steps: list[PlannedStep]) -> None:
 def _summary(way: Way, steps: list[PlannedStep]) -> str:
     """What will be done, in a few words; --dry-run tells all."""
     changed = [each for each in steps if not is_settled(each)]
-    parts = [f"{len(steps)} steps, of which {len(changed)} have something to do"]
+    parts = [f"{plural(len(steps), 'step')}, of which {len(changed)} have something to do"]
     for each in changed:
         what = each.description
         if what.bytes is not None:

@@ -85,12 +85,13 @@ def _unescaped(text: str) -> str:
 
 def _tls(options: dict[str, str]) -> Tls:
     mode = options.get("ssl-mode", "").upper()
-    verify = options.get("ssl-verify-server-cert")
+    said = options.get("ssl-verify-server-cert")
+    verify = None if said is None else said.lower() in _YES
     return Tls(
         ca=options.get("ssl-ca"),
         cert=options.get("ssl-cert"),
         key=options.get("ssl-key"),
-        verify_cert=mode in ("VERIFY_CA", "VERIFY_IDENTITY") or None,
-        verify_identity=mode == "VERIFY_IDENTITY" or (verify is not None and verify.lower() in _YES),
+        verify_cert=mode in ("VERIFY_CA", "VERIFY_IDENTITY") or (False if verify is False else None),
+        verify_identity=mode == "VERIFY_IDENTITY" or bool(verify),
         required=mode == "REQUIRED" or options.get("ssl", "0").lower() in _YES,
     )

@@ -50,8 +50,14 @@ def say(text: str, file: IO[str] | None = None) -> None:
 def show(document: Document, file: IO[str] | None = None) -> None:
     """Print a document for people."""
     on = console(file)
-    for part in document.as_text(on.width):
-        on.print(part)
+    if on.is_terminal:
+        for part in document.as_text(on.width):
+            on.print(part)
+        return
+    with on.capture() as captured:
+        for part in document.as_text(on.width):
+            on.print(part)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()), file=on.file)
 
 
 def printable(text: object) -> str:
@@ -72,10 +78,10 @@ def line(*parts: tuple[str, str] | str, indent: int = 0) -> Text:
 
 def grid(*widths: int | None) -> Table:
     """A table without lines whose last column wraps under itself; the others have these widths, None what they need."""
-    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table = Table.grid(padding=(0, 2, 0, 0))
     for width in widths:
         table.add_column(no_wrap=True, width=width)
-    table.add_column(ratio=1, overflow="fold")
+    table.add_column(overflow="fold")
     return table
 
 

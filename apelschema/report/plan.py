@@ -38,8 +38,8 @@ class PlanDocument(Document):
         """Contract ``apelschema.plan/1``; seconds are not forecast yet."""
         return {
             "schema": "apelschema.plan/1",
-            "from": self.way.from_release,
-            "to": self.way.to_release,
+            "from": self.way.from_name,
+            "to": self.way.to_name,
             "from_revision": self.way.from_revision,
             "to_revision": self.way.to_revision,
             "steps": [_step_as_json(each) for each in self.steps],
@@ -48,6 +48,9 @@ class PlanDocument(Document):
 
     def as_text(self, width: int) -> Iterator[RenderableType]:
         """Revision by revision, a few lines a step."""
+        if not self.steps:
+            yield line(f"{self.way.shown} is at {self.way.end} already: nothing to do.")
+            return
         yield line(("Plan", "bold"), f" for {self.way.shown}. {self.way}: {plural(len(self.steps), 'step')}.")
         layout = _Layout.of(self.steps)
         numbered = list(enumerate(self.steps, start=1))

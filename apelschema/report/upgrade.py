@@ -32,7 +32,7 @@ class UpgradeDocument(Document):
         """``apelschema.upgrade/1`` (or downgrade): more than the contract asks for."""
         return {
             "schema": f"apelschema.{self.command}/1",
-            "release": self.way.to_release,
+            "to": self.way.to_name,
             "revision": self.way.to_revision,
             "steps": len(self.way.listed),
             "resumed": self.resumed,
@@ -43,12 +43,11 @@ class UpgradeDocument(Document):
 
     def as_text(self, width: int) -> Iterator[RenderableType]:
         """The sentence, the changed figures, the verification."""
-        at = f"release {self.way.to_release}" if self.way.to_release else "the state before the baseline"
         if not self.way.listed:
-            yield line(f"{self.way.shown} is at {at} already: nothing to do.")
+            yield line(f"{self.way.shown} is at {self.way.end} already: nothing to do.")
         else:
             done = f"{plural(len(self.way.listed), 'step')} in {self.seconds:.1f} s"
-            yield line(f"\n{self.way.shown} is at ", (at, "bold"), f" now ({done}).")
+            yield line(f"\n{self.way.shown} is at ", (self.way.end, "bold"), f" now ({done}).")
         if any(_changed(each) for each in self.figures):
             yield heading("Normalised wall hours in HybridSuperSummaries, by benchmark type")
             yield _table(self.figures)

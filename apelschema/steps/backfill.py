@@ -130,11 +130,12 @@ def _backfilling(context: Context, condition: str) -> str:
 
 
 def _take_back(context: Context, piece: Piece) -> int:
+    """In months that the policy left out too: a summariser has put those with a source on the new rule since."""
     rule = Normalisation(context.policy)
     condition, arguments = piece.condition("h")
     return context.session.execute(
         f"UPDATE {TABLE} h SET {_set_to(rule, rule.old_factor)} WHERE {condition} AND {rule.on_new_rule_only}"
-        f" AND {within_backfill(context.policy)} AND NOT {_is_left_out(piece.key)}",
+        f" AND NOT {_is_left_out(piece.key)}",
         arguments,
     )
 

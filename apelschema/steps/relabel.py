@@ -114,6 +114,7 @@ class _Pieces:
         return kept
 
     def put_back(self, piece: Piece) -> int:
+        """All rows that fell together with one of the piece come back with it, wherever they stand in key order."""
         condition, arguments = piece.condition("k")
         self._session.execute(
             f"DELETE h FROM {TABLE} h JOIN {kept_table(TABLE)} k ON {sql.same_key(self._rest, 'h', 'k')}"
@@ -121,12 +122,13 @@ class _Pieces:
             arguments,
         )
         listed = sql.columns(self._columns)
-        condition, arguments = piece.condition()
+        together = f"{kept_table(TABLE)} o JOIN {kept_table(TABLE)} k ON {sql.same_key(self._rest, 'o', 'k')}"
         changed = self._session.execute(
-            f"REPLACE INTO {TABLE} ({listed}) SELECT {listed} FROM {kept_table(TABLE)} WHERE {condition}",
+            f"REPLACE INTO {TABLE} ({listed}) SELECT DISTINCT {sql.columns(self._columns, 'o')} FROM {together}"
+            f" WHERE {condition}",
             arguments,
         )
-        self._session.execute(f"DELETE FROM {kept_table(TABLE)} WHERE {condition}", arguments)
+        self._session.execute(f"DELETE o FROM {together} WHERE {condition}", arguments)
         return changed
 
     def _shared_keys(self, piece: Piece) -> list[tuple[Any, ...]]:

@@ -55,7 +55,7 @@ def _left_out(subject: Subject) -> str:
 def _counts(subject: Subject, conditions: Mapping[str, str]) -> dict[str, int]:
     """Rows with a level that meet each condition; ``all``: those that meet none."""
     sums = ", ".join(f"IFNULL(SUM({condition}), 0)" for condition in conditions.values())
-    row = subject.session.one(f"SELECT COUNT(*), {sums} FROM {TABLE} h WHERE h.ServiceLevel <> 0")
+    row = subject.session.one(f"SELECT COUNT(*), {sums} FROM {TABLE} h WHERE h.ServiceLevel <> 0", ())
     total, *found = map(int, row or ())
     return {"all": total - sum(found), **dict(zip(conditions, found, strict=True))}
 
@@ -65,7 +65,8 @@ def _places(subject: Subject, condition: str) -> list[str]:
         f"SELECT s.name, h.SiteID, h.Year, h.Month, LOWER(h.ServiceLevelType), COUNT(*) FROM {TABLE} h"
         f" LEFT JOIN Sites s ON s.id = h.SiteID WHERE {condition}"
         " GROUP BY s.name, h.SiteID, h.Year, h.Month, LOWER(h.ServiceLevelType)"
-        f" ORDER BY h.SiteID, h.Year, h.Month LIMIT {SHOWN}"
+        f" ORDER BY h.SiteID, h.Year, h.Month LIMIT {SHOWN}",
+        (),
     )
     return [
         f"{name if name is not None else f'site {site}'}, {year}-{month:02d}, type {kind or 'none'}: {rows(count)}"
@@ -77,6 +78,7 @@ def _number_of_places(subject: Subject, condition: str) -> int:
     return int(
         subject.session.value(
             f"SELECT COUNT(*) FROM (SELECT 1 FROM {TABLE} h WHERE {condition}"
-            " GROUP BY h.SiteID, h.Year, h.Month, LOWER(h.ServiceLevelType)) p"
+            " GROUP BY h.SiteID, h.Year, h.Month, LOWER(h.ServiceLevelType)) p",
+            (),
         )
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -189,7 +190,7 @@ def test_lax_sample_holds_what_strict_procedures_refuse(make: MakeSample):
         db.execute(f"DROP PROCEDURE {procedure}")
     for procedure in ("SummariseJobs", "NormaliseSummaries", "CopyNormalisedSummaries"):
         db.execute(procedures.text("routine", procedure, "2.2.1"))
-        assert error_of(lambda name=procedure: call(db, name)) == numbers.CANNOT_BE_NULL
+        assert error_of(partial(call, db, procedure)) == numbers.CANNOT_BE_NULL
 
 
 def test_overflow_is_legal_until_its_level_counts_in_full(make: MakeSample):

@@ -198,7 +198,7 @@ def test_additions_are_made_once_and_stay(server: TestServer, name: str):
         assert look(target, step) is State.DONE
         made = whole(target)
         for direction in ("do", "undo"):
-            run(target, step, direction)  # type: ignore[arg-type]
+            run(target, step, direction)
             assert whole(target) == made
             assert look(target, step) is State.DONE
     finally:
@@ -250,7 +250,7 @@ def test_table_of_unknown_shape_stops_the_run(old: Target, changed, step: Step, 
     before = picture(old, step)
     for direction in ("do", "undo"):
         with pytest.raises(CannotRun, match="not in a known state"):
-            run(old, step, direction)  # type: ignore[arg-type]
+            run(old, step, direction)
         assert picture(old, step) == before
 
 

@@ -317,6 +317,21 @@ def test_after_the_way_back_all_is_as_before(make_database: MakeDatabase, sessio
     assert statuses(verify.run(session(target))) == {**ALL_PASS, "no-infrastructure": "skipped"}
 
 
+def test_way_back_reverses_what_the_summariser_did_to_months_that_the_policy_left_out(
+    make_database: MakeDatabase, session: OpenSession
+):
+    target = make_database()
+    with Session(target) as db:
+        install(db, "2.2.1")
+        build(db, Sample(jobs=300))
+    upgrade(target, policy=Policy(backfill="none"))
+    with Session(target) as db:
+        assert summarise(db) == {}
+        assert " left out by the policy" in detail(verify.run(db), "one-rule")
+    downgrade(target)
+    assert statuses(verify.run(session(target)))["one-rule"] == "pass"
+
+
 def test_account_that_may_not_see_a_table_proves_nothing(good: Target, server: TestServer, session: OpenSession):
     server.execute("CREATE USER IF NOT EXISTS 'apel_peeper'@'localhost'")
     try:

@@ -1,5 +1,7 @@
 """The real command line in a process of its own, with nothing of this user's settings."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -7,8 +9,10 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 from urllib.parse import quote, urlencode
 
+from apelschema import cli
 from apelschema.db.connect import Target
 
 
@@ -58,3 +62,16 @@ def apelschema(target: Target | None, *arguments: str, stdin: str | None = None,
         timeout=110,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def inside(target: Target | None, *arguments: str, **variables: str) -> Ended:
+    """The same within this process: faster, but this process's connections are the command's own to it."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, environment(target, **variables), clear=True),
+        mock.patch.object(sys, "stdin", io.StringIO()),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = cli.run(list(arguments))
+    return Ended(int(code), out.getvalue(), err.getvalue())

@@ -70,7 +70,7 @@ def stopped(fault: Fault) -> Iterator[None]:
 def _cut(session: Session) -> pymysql.err.OperationalError:
     """End the connection as a broken network does; the server rolls back what was open."""
     identity = session.connection_id
-    session._connection._force_close()
+    session._connection._force_close()  # type: ignore[attr-defined]
     _wait_for_the_server(session.target, identity)
     return pymysql.err.OperationalError(2013, "Lost connection to server during query")
 

@@ -6,7 +6,6 @@ from click.testing import CliRunner
 from apelschema import cli
 from apelschema.checks import ALL, Check
 from apelschema.checks import _registered as registered
-from apelschema.db.family import Server
 from apelschema.report import printable
 
 COMMANDS = ("status", "upgrade", "downgrade", "verify", "sample")
@@ -104,9 +103,3 @@ def test_two_checks_of_one_id_are_refused():
 def test_text_of_a_database_cannot_steer_a_terminal():
     assert printable("a\x1b[2Jb\x07\u202e\x9b") == "a?[2Jb???"
     assert printable("Zürich\n") == "Zürich\n"
-
-
-@pytest.mark.parametrize("text", ["10.4.34-MariaDB", "5.5.5-10.3.39-MariaDB-log", "5.7.44-log"])
-def test_a_server_that_is_too_old(text):
-    """Such a server cannot be had here: what is said of it is told by its version alone."""
-    assert not Server.from_version(text).is_supported

@@ -1,8 +1,8 @@
 CREATE PROCEDURE CopyNormalisedSummaries ()
-BEGIN
+copyNormalised: BEGIN
     DECLARE startedAt, since DATETIME;
-    DECLARE removed INT;
-    DECLARE nothingLeft, stands BOOLEAN DEFAULT FALSE;
+    DECLARE sent, removed BIGINT;
+    DECLARE levelZero, nothingLeft, stands BOOLEAN DEFAULT FALSE;
     DECLARE standingType, itsType VARCHAR(50);
     DECLARE standingUpdated, itsUpdated, itsEarliest, itsLatest DATETIME;
     DECLARE itsSite, itsMonth, itsYear, itsUser, itsVO, itsGroup, itsRole, itsHost INT;
@@ -13,212 +13,193 @@ BEGIN
     SET startedAt = NOW();
 
     copying: LOOP
-        -- First of all, and before anything is looked at: at REPEATABLE READ the first look fixes what later
-        -- ones see. A key may have a level-0 source beside the normalised summary: the sum of both, as
-        -- SummariseJobs and NormaliseSummaries write it too, or once where all figures are the same (one
-        -- month by two routes). Such sources are looked for only under sites that send both.
-        REPLACE INTO HybridSuperSummaries (
-            SiteID,
-            Month,
-            Year,
-            GlobalUserNameID,
-            VOID,
-            VOGroupID,
-            VORoleID,
-            SubmitHostId,
-            Infrastructure,
-            ServiceLevelType,
-            ServiceLevel,
-            NodeCount,
-            Processors,
-            EarliestEndTime,
-            LatestEndTime,
-            WallDuration,
-            CpuDuration,
-            NormalisedWallDuration,
-            NormalisedCpuDuration,
-            NumberOfJobs
-        )
-        SELECT
-            n.SiteID,
-            n.Month,
-            n.Year,
-            n.GlobalUserNameID,
-            n.VOID,
-            n.VOGroupID,
-            n.VORoleID,
-            n.SubmitHostId,
-            n.Infrastructure,
-            n.ServiceLevelType,
-            0,
-            n.NodeCount,
-            n.Processors,
-            IF(
-                b.SiteID IS NULL,
-                n.EarliestEndTime,
-                COALESCE(LEAST(n.EarliestEndTime, b.EarliestEndTime), n.EarliestEndTime, b.EarliestEndTime)
-            ),
-            IF(
-                b.SiteID IS NULL,
-                n.LatestEndTime,
-                COALESCE(GREATEST(n.LatestEndTime, b.LatestEndTime), n.LatestEndTime, b.LatestEndTime)
-            ),
-            IF(
-                b.SiteID IS NULL
-                    OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
-                        <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
-                n.WallDuration,
-                IF(b.WallDuration > 18446744073709551615 - n.WallDuration, 18446744073709551615, n.WallDuration + b.WallDuration)
-            ),
-            IF(
-                b.SiteID IS NULL
-                    OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
-                        <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
-                n.CpuDuration,
-                IF(b.CpuDuration > 18446744073709551615 - n.CpuDuration, 18446744073709551615, n.CpuDuration + b.CpuDuration)
-            ),
-            n.NormalisedWallDuration,
-            n.NormalisedCpuDuration,
-            IF(
-                b.SiteID IS NULL
-                    OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
-                        <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
-                n.NumberOfJobs,
-                IF(b.NumberOfJobs > 18446744073709551615 - n.NumberOfJobs, 18446744073709551615, n.NumberOfJobs + b.NumberOfJobs)
-            )
-        FROM (
-            SELECT
-                n.SiteID,
-                n.Month,
-                n.Year,
-                n.GlobalUserNameID,
-                n.VOID,
-                n.VOGroupID,
-                n.VORoleID,
-                n.SubmitHostId,
-                IF(LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'), 'None', n.Infrastructure)
-                    AS Infrastructure,
-                IF(LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'), '', LOWER(TRIM(n.ServiceLevelType)))
-                    AS ServiceLevelType,
-                n.NodeCount,
-                n.Processors,
-                n.EarliestEndTime,
-                n.LatestEndTime,
-                n.WallDuration,
-                n.CpuDuration,
-                n.NormalisedWallDuration,
-                n.NormalisedCpuDuration,
-                n.NumberOfJobs
-            FROM NormalisedSummaries AS n
-        ) AS n
-        LEFT JOIN (
-            SELECT
-                s.SiteID,
-                s.Month,
-                s.Year,
-                s.GlobalUserNameID,
-                s.VOID,
-                s.VOGroupID,
-                s.VORoleID,
-                s.SubmitHostId,
-                IF(LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', s.InfrastructureType)
-                    AS Infrastructure,
-                s.ServiceLevelType,
-                s.NodeCount,
-                s.Processors,
-                s.EarliestEndTime,
-                s.LatestEndTime,
-                s.WallDuration,
-                s.CpuDuration,
-                s.NumberOfJobs
+        -- First of all, and before anything is looked at: at REPEATABLE READ the first look fixes what later ones
+        -- see. (SET reads with a lock there, as the statements below do.)
+        SET levelZero = EXISTS (
+            SELECT 1
             FROM (SELECT DISTINCT n.SiteID FROM NormalisedSummaries AS n) AS o
             STRAIGHT_JOIN Summaries AS s ON s.SiteID = o.SiteID
             WHERE s.ServiceLevel = 0
-            UNION ALL
+        ) OR EXISTS (
+            SELECT 1
+            FROM (SELECT DISTINCT n.SiteID FROM NormalisedSummaries AS n) AS o
+            STRAIGHT_JOIN JobRecords AS j IGNORE INDEX (PRIMARY) ON j.SiteID = o.SiteID
+            WHERE j.ServiceLevel = 0
+        );
+
+        IF NOT levelZero THEN
+            REPLACE INTO HybridSuperSummaries (
+                SiteID, Month, Year, GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId,
+                Infrastructure, ServiceLevelType, ServiceLevel, NodeCount, Processors, EarliestEndTime,
+                LatestEndTime, WallDuration, CpuDuration, NormalisedWallDuration, NormalisedCpuDuration,
+                NumberOfJobs
+            )
             SELECT
-                j.SiteID,
-                j.Month,
-                j.Year,
-                j.GlobalUserNameID,
-                j.VOID,
-                j.VOGroupID,
-                j.VORoleID,
-                j.SubmitHostId,
-                j.Infrastructure,
-                j.ServiceLevelType,
-                j.NodeCount,
-                j.Processors,
-                MIN(j.EndTime),
-                MAX(j.EndTime),
-                CAST(LEAST(IFNULL(SUM(j.WallDuration), 0), 18446744073709551615) AS UNSIGNED),
-                CAST(LEAST(IFNULL(SUM(j.CpuDuration), 0), 18446744073709551615) AS UNSIGNED),
-                COUNT(*)
+                n.SiteID, n.Month, n.Year, n.GlobalUserNameID, n.VOID, n.VOGroupID, n.VORoleID,
+                n.SubmitHostId,
+                IF(
+                    LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'),
+                    'None',
+                    n.Infrastructure
+                ),
+                IF(LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'), '', LOWER(TRIM(n.ServiceLevelType))),
+                0, n.NodeCount, n.Processors, n.EarliestEndTime, n.LatestEndTime, n.WallDuration,
+                n.CpuDuration, n.NormalisedWallDuration, n.NormalisedCpuDuration, n.NumberOfJobs
+            FROM NormalisedSummaries AS n;
+        ELSE
+            -- A key may have a level-0 source beside the normalised summary: the sum of both, as SummariseJobs and
+            -- NormaliseSummaries write it too, or once where all figures are the same (one month by two routes).
+            REPLACE INTO HybridSuperSummaries (
+                SiteID, Month, Year, GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId,
+                Infrastructure, ServiceLevelType, ServiceLevel, NodeCount, Processors, EarliestEndTime,
+                LatestEndTime, WallDuration, CpuDuration, NormalisedWallDuration, NormalisedCpuDuration,
+                NumberOfJobs
+            )
+            SELECT
+                n.SiteID, n.Month, n.Year, n.GlobalUserNameID, n.VOID, n.VOGroupID, n.VORoleID,
+                n.SubmitHostId, n.Infrastructure, n.ServiceLevelType, 0, n.NodeCount, n.Processors,
+                IF(
+                    b.SiteID IS NULL,
+                    n.EarliestEndTime,
+                    COALESCE(LEAST(n.EarliestEndTime, b.EarliestEndTime), n.EarliestEndTime, b.EarliestEndTime)
+                ),
+                IF(
+                    b.SiteID IS NULL,
+                    n.LatestEndTime,
+                    COALESCE(GREATEST(n.LatestEndTime, b.LatestEndTime), n.LatestEndTime, b.LatestEndTime)
+                ),
+                IF(
+                    b.SiteID IS NULL
+                        OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
+                            <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
+                    n.WallDuration,
+                    IF(b.WallDuration > 18446744073709551615 - n.WallDuration, 18446744073709551615, n.WallDuration + b.WallDuration)
+                ),
+                IF(
+                    b.SiteID IS NULL
+                        OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
+                            <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
+                    n.CpuDuration,
+                    IF(b.CpuDuration > 18446744073709551615 - n.CpuDuration, 18446744073709551615, n.CpuDuration + b.CpuDuration)
+                ),
+                n.NormalisedWallDuration,
+                n.NormalisedCpuDuration,
+                IF(
+                    b.SiteID IS NULL
+                        OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
+                            <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
+                    n.NumberOfJobs,
+                    IF(b.NumberOfJobs > 18446744073709551615 - n.NumberOfJobs, 18446744073709551615, n.NumberOfJobs + b.NumberOfJobs)
+                )
             FROM (
                 SELECT
-                    r.SiteID,
-                    IFNULL(r.EndMonth, MONTH(r.EndTime)) AS Month,
-                    IFNULL(r.EndYear, YEAR(r.EndTime)) AS Year,
-                    r.GlobalUserNameID,
-                    r.VOID,
-                    r.VOGroupID,
-                    r.VORoleID,
-                    r.SubmitHostID AS SubmitHostId,
-                    IF(LOWER(TRIM(IFNULL(r.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', r.InfrastructureType)
+                    n.SiteID, n.Month, n.Year, n.GlobalUserNameID, n.VOID, n.VOGroupID, n.VORoleID,
+                    n.SubmitHostId,
+                    IF(
+                        LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'),
+                        'None',
+                        n.Infrastructure
+                    )
                         AS Infrastructure,
-                    r.ServiceLevelType,
-                    LEAST(r.NodeCount, 2147483647) AS NodeCount,
-                    LEAST(r.Processors, 2147483647) AS Processors,
-                    r.EndTime,
-                    r.WallDuration,
-                    r.CpuDuration
+                    IF(
+                        LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'),
+                        '',
+                        LOWER(TRIM(n.ServiceLevelType))
+                    )
+                        AS ServiceLevelType,
+                    n.NodeCount, n.Processors, n.EarliestEndTime, n.LatestEndTime, n.WallDuration,
+                    n.CpuDuration, n.NormalisedWallDuration, n.NormalisedCpuDuration, n.NumberOfJobs
+                FROM NormalisedSummaries AS n
+            ) AS n
+            LEFT JOIN (
+                SELECT
+                    s.SiteID, s.Month, s.Year, s.GlobalUserNameID, s.VOID, s.VOGroupID, s.VORoleID,
+                    s.SubmitHostId,
+                    IF(
+                        LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'),
+                        'None',
+                        s.InfrastructureType
+                    )
+                        AS Infrastructure,
+                    s.ServiceLevelType, s.NodeCount, s.Processors, s.EarliestEndTime, s.LatestEndTime,
+                    s.WallDuration, s.CpuDuration, s.NumberOfJobs
                 FROM (SELECT DISTINCT n.SiteID FROM NormalisedSummaries AS n) AS o
-                STRAIGHT_JOIN JobRecords AS r IGNORE INDEX (PRIMARY) ON r.SiteID = o.SiteID
-                WHERE r.ServiceLevel = 0
-            ) AS j
-            -- Of jobs and a summary under one key the summary counts: NormaliseSummaries comes after SummariseJobs.
-            WHERE NOT EXISTS (
-                SELECT 1
-                FROM Summaries AS s
+                STRAIGHT_JOIN Summaries AS s ON s.SiteID = o.SiteID
                 WHERE s.ServiceLevel = 0
-                    AND s.SiteID = j.SiteID
-                    AND s.Month = j.Month
-                    AND s.Year = j.Year
-                    AND s.GlobalUserNameID = j.GlobalUserNameID
-                    AND s.VOID = j.VOID
-                    AND s.VORoleID = j.VORoleID
-                    AND s.VOGroupID = j.VOGroupID
-                    AND s.SubmitHostId = j.SubmitHostId
-                    AND s.NodeCount = j.NodeCount
-                    AND s.Processors = j.Processors
-                    AND s.ServiceLevelType = j.ServiceLevelType
-                    AND IF(LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', s.InfrastructureType)
-                        = j.Infrastructure
-            )
-            GROUP BY
-                j.SiteID,
-                j.Month,
-                j.Year,
-                j.GlobalUserNameID,
-                j.VOID,
-                j.VOGroupID,
-                j.VORoleID,
-                j.SubmitHostId,
-                j.Infrastructure,
-                j.ServiceLevelType,
-                j.NodeCount,
-                j.Processors
-        ) AS b ON b.SiteID = n.SiteID
-            AND b.Month = n.Month
-            AND b.Year = n.Year
-            AND b.GlobalUserNameID = n.GlobalUserNameID
-            AND b.VOID = n.VOID
-            AND b.VORoleID = n.VORoleID
-            AND b.VOGroupID = n.VOGroupID
-            AND b.SubmitHostId = n.SubmitHostId
-            AND b.NodeCount = n.NodeCount
-            AND b.Processors = n.Processors
-            AND b.ServiceLevelType = n.ServiceLevelType
-            AND b.Infrastructure = n.Infrastructure;
+                UNION ALL
+                SELECT
+                    j.SiteID, j.Month, j.Year, j.GlobalUserNameID, j.VOID, j.VOGroupID, j.VORoleID,
+                    j.SubmitHostId, j.Infrastructure, j.ServiceLevelType, j.NodeCount, j.Processors,
+                    MIN(j.EndTime),
+                    MAX(j.EndTime),
+                    CAST(LEAST(IFNULL(SUM(j.WallDuration), 0), 18446744073709551615) AS UNSIGNED),
+                    CAST(LEAST(IFNULL(SUM(j.CpuDuration), 0), 18446744073709551615) AS UNSIGNED),
+                    COUNT(*)
+                FROM (
+                    SELECT
+                        r.SiteID,
+                        IFNULL(r.EndMonth, MONTH(r.EndTime)) AS Month,
+                        IFNULL(r.EndYear, YEAR(r.EndTime)) AS Year,
+                        r.GlobalUserNameID,
+                        r.VOID,
+                        r.VOGroupID,
+                        r.VORoleID,
+                        r.SubmitHostID AS SubmitHostId,
+                        IF(
+                            LOWER(TRIM(IFNULL(r.InfrastructureType, ''))) IN ('', 'none', 'null'),
+                            'None',
+                            r.InfrastructureType
+                        )
+                            AS Infrastructure,
+                        r.ServiceLevelType,
+                        LEAST(r.NodeCount, 2147483647) AS NodeCount,
+                        LEAST(r.Processors, 2147483647) AS Processors,
+                        r.EndTime,
+                        r.WallDuration,
+                        r.CpuDuration
+                    FROM (SELECT DISTINCT n.SiteID FROM NormalisedSummaries AS n) AS o
+                    STRAIGHT_JOIN JobRecords AS r IGNORE INDEX (PRIMARY) ON r.SiteID = o.SiteID
+                    WHERE r.ServiceLevel = 0
+                ) AS j
+                -- Of jobs and a summary under one key the summary counts: NormaliseSummaries comes after SummariseJobs.
+                WHERE NOT EXISTS (
+                    SELECT 1
+                    FROM Summaries AS s
+                    WHERE s.ServiceLevel = 0
+                        AND s.SiteID = j.SiteID
+                        AND s.Month = j.Month
+                        AND s.Year = j.Year
+                        AND s.GlobalUserNameID = j.GlobalUserNameID
+                        AND s.VOID = j.VOID
+                        AND s.VORoleID = j.VORoleID
+                        AND s.VOGroupID = j.VOGroupID
+                        AND s.SubmitHostId = j.SubmitHostId
+                        AND s.NodeCount = j.NodeCount
+                        AND s.Processors = j.Processors
+                        AND s.ServiceLevelType = j.ServiceLevelType
+                        AND IF(
+                            LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'),
+                            'None',
+                            s.InfrastructureType
+                        )
+                            = j.Infrastructure
+                )
+                GROUP BY
+                    j.SiteID, j.Month, j.Year, j.GlobalUserNameID, j.VOID, j.VOGroupID, j.VORoleID,
+                    j.SubmitHostId, j.Infrastructure, j.ServiceLevelType, j.NodeCount, j.Processors
+            ) AS b ON b.SiteID = n.SiteID
+                AND b.Month = n.Month
+                AND b.Year = n.Year
+                AND b.GlobalUserNameID = n.GlobalUserNameID
+                AND b.VOID = n.VOID
+                AND b.VORoleID = n.VORoleID
+                AND b.VOGroupID = n.VOGroupID
+                AND b.SubmitHostId = n.SubmitHostId
+                AND b.NodeCount = n.NodeCount
+                AND b.Processors = n.Processors
+                AND b.ServiceLevelType = n.ServiceLevelType
+                AND b.Infrastructure = n.Infrastructure;
+        END IF;
 
         BEGIN
             -- No table, no privilege, another shape: then everything is looked at.
@@ -234,6 +215,14 @@ BEGIN
             WHERE m.Name = 'CopyNormalisedSummaries';
         END;
 
+        SELECT COUNT(*) INTO sent
+        FROM NormalisedSummaries AS n
+        WHERE since IS NULL OR n.UpdateTime >= since;
+
+        IF sent = 0 THEN
+            LEAVE copyNormalised;
+        END IF;
+
         SET removed = 0;
 
         BEGIN
@@ -241,29 +230,11 @@ BEGIN
             -- one of the other class, or of its own type in another spelling, stands. Typed wins a tie.
             DECLARE doubles CURSOR FOR
                 SELECT
-                    y.ServiceLevelType,
-                    y.UpdateTime,
-                    x.UpdateTime,
-                    x.SiteID,
-                    x.Month,
-                    x.Year,
-                    x.GlobalUserNameID,
-                    x.VOID,
-                    x.VOGroupID,
-                    x.VORoleID,
-                    x.SubmitHostId,
-                    x.Infrastructure,
-                    x.ServiceLevelType,
-                    x.NodeCount,
-                    x.Processors,
-                    x.EarliestEndTime,
-                    x.LatestEndTime,
-                    x.WallDuration,
-                    x.CpuDuration,
-                    x.NormalisedWallDuration,
-                    x.NormalisedCpuDuration,
-                    x.NumberOfJobs,
-                    x.PublisherDNID
+                    y.ServiceLevelType, y.UpdateTime, x.UpdateTime, x.SiteID, x.Month, x.Year,
+                    x.GlobalUserNameID, x.VOID, x.VOGroupID, x.VORoleID, x.SubmitHostId, x.Infrastructure,
+                    x.ServiceLevelType, x.NodeCount, x.Processors, x.EarliestEndTime, x.LatestEndTime,
+                    x.WallDuration, x.CpuDuration, x.NormalisedWallDuration, x.NormalisedCpuDuration,
+                    x.NumberOfJobs, x.PublisherDNID
                 FROM NormalisedSummaries AS y
                 STRAIGHT_JOIN NormalisedSummaries AS x ON x.SiteID = y.SiteID
                     AND x.Month = y.Month
@@ -287,8 +258,10 @@ BEGIN
                         y.UpdateTime > x.UpdateTime
                         OR IF(
                             LOWER(TRIM(x.ServiceLevelType)) IN ('', 'none', 'null'),
-                            LOWER(TRIM(y.ServiceLevelType)) NOT IN ('', 'none', 'null') OR y.ServiceLevelType < x.ServiceLevelType,
-                            LOWER(TRIM(y.ServiceLevelType)) NOT IN ('', 'none', 'null') AND y.ServiceLevelType > x.ServiceLevelType
+                            LOWER(TRIM(y.ServiceLevelType)) NOT IN ('', 'none', 'null')
+                                OR y.ServiceLevelType < x.ServiceLevelType,
+                            LOWER(TRIM(y.ServiceLevelType)) NOT IN ('', 'none', 'null')
+                                AND y.ServiceLevelType > x.ServiceLevelType
                         )
                     )
                 ORDER BY y.UpdateTime;
@@ -299,28 +272,9 @@ BEGIN
 
             settling: LOOP
                 FETCH doubles INTO
-                    standingType,
-                    standingUpdated,
-                    itsUpdated,
-                    itsSite,
-                    itsMonth,
-                    itsYear,
-                    itsUser,
-                    itsVO,
-                    itsGroup,
-                    itsRole,
-                    itsHost,
-                    itsInfrastructure,
-                    itsType,
-                    itsNodes,
-                    itsProcessors,
-                    itsEarliest,
-                    itsLatest,
-                    itsWall,
-                    itsCpu,
-                    itsNormalisedWall,
-                    itsNormalisedCpu,
-                    itsJobs,
+                    standingType, standingUpdated, itsUpdated, itsSite, itsMonth, itsYear, itsUser, itsVO,
+                    itsGroup, itsRole, itsHost, itsInfrastructure, itsType, itsNodes, itsProcessors,
+                    itsEarliest, itsLatest, itsWall, itsCpu, itsNormalisedWall, itsNormalisedCpu, itsJobs,
                     itsPublisher;
 
                 IF nothingLeft THEN
@@ -352,56 +306,17 @@ BEGIN
                         END;
 
                         INSERT INTO apelschema_replaced (
-                            SourceTable,
-                            Reason,
-                            ReplacedByType,
-                            RowUpdateTime,
-                            SiteID,
-                            Month,
-                            Year,
-                            GlobalUserNameID,
-                            VOID,
-                            VOGroupID,
-                            VORoleID,
-                            SubmitHostId,
-                            Infrastructure,
-                            ServiceLevelType,
-                            NodeCount,
-                            Processors,
-                            EarliestEndTime,
-                            LatestEndTime,
-                            WallDuration,
-                            CpuDuration,
-                            NormalisedWallDuration,
-                            NormalisedCpuDuration,
-                            NumberOfJobs,
-                            PublisherDNID
+                            SourceTable, Reason, ReplacedByType, RowUpdateTime, SiteID, Month, Year,
+                            GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId, Infrastructure,
+                            ServiceLevelType, NodeCount, Processors, EarliestEndTime, LatestEndTime,
+                            WallDuration, CpuDuration, NormalisedWallDuration, NormalisedCpuDuration,
+                            NumberOfJobs, PublisherDNID
                         )
                         VALUES (
-                            'NormalisedSummaries',
-                            'both classes',
-                            standingType,
-                            itsUpdated,
-                            itsSite,
-                            itsMonth,
-                            itsYear,
-                            itsUser,
-                            itsVO,
-                            itsGroup,
-                            itsRole,
-                            itsHost,
-                            itsInfrastructure,
-                            itsType,
-                            itsNodes,
-                            itsProcessors,
-                            itsEarliest,
-                            itsLatest,
-                            itsWall,
-                            itsCpu,
-                            itsNormalisedWall,
-                            itsNormalisedCpu,
-                            itsJobs,
-                            itsPublisher
+                            'NormalisedSummaries', 'both classes', standingType, itsUpdated, itsSite,
+                            itsMonth, itsYear, itsUser, itsVO, itsGroup, itsRole, itsHost,
+                            itsInfrastructure, itsType, itsNodes, itsProcessors, itsEarliest, itsLatest,
+                            itsWall, itsCpu, itsNormalisedWall, itsNormalisedCpu, itsJobs, itsPublisher
                         );
                     END;
 
@@ -437,27 +352,12 @@ BEGIN
         -- and no job or summary of level 0 is behind the key. All else stays: a source may have been purged.
         DECLARE stale CURSOR FOR
             SELECT
-                n.ServiceLevelType,
-                h.UpdateTime,
-                h.SiteID,
-                h.Month,
-                h.Year,
-                h.GlobalUserNameID,
-                h.VOID,
-                h.VOGroupID,
-                h.VORoleID,
-                h.SubmitHostId,
-                h.Infrastructure,
-                h.ServiceLevelType,
-                h.NodeCount,
-                h.Processors,
-                h.EarliestEndTime,
-                h.LatestEndTime,
-                h.WallDuration,
-                h.CpuDuration,
-                h.NormalisedWallDuration,
-                h.NormalisedCpuDuration,
-                h.NumberOfJobs
+                -- Two typed rows may have replaced one untyped, which goes once.
+                MIN(n.ServiceLevelType),
+                h.UpdateTime, h.SiteID, h.Month, h.Year, h.GlobalUserNameID, h.VOID, h.VOGroupID,
+                h.VORoleID, h.SubmitHostId, h.Infrastructure, h.ServiceLevelType, h.NodeCount, h.Processors,
+                h.EarliestEndTime, h.LatestEndTime, h.WallDuration, h.CpuDuration, h.NormalisedWallDuration,
+                h.NormalisedCpuDuration, h.NumberOfJobs
             FROM NormalisedSummaries AS n
             STRAIGHT_JOIN HybridSuperSummaries AS h ON h.SiteID = n.SiteID
                 AND h.Month = n.Month
@@ -472,7 +372,11 @@ BEGIN
                 AND h.ServiceLevel = 0
             WHERE (since IS NULL OR n.UpdateTime >= since)
                 AND h.ServiceLevelType
-                    <> IF(LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'), '', LOWER(TRIM(n.ServiceLevelType)))
+                    <> IF(
+                        LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'),
+                        '',
+                        LOWER(TRIM(n.ServiceLevelType))
+                    )
                 AND (
                     LOWER(TRIM(n.ServiceLevelType)) IN ('', 'none', 'null')
                     OR LOWER(TRIM(h.ServiceLevelType)) IN ('', 'none', 'null')
@@ -496,9 +400,17 @@ BEGIN
                         AND own.SubmitHostId = h.SubmitHostId
                         AND own.NodeCount = h.NodeCount
                         AND own.Processors = h.Processors
-                        AND IF(LOWER(TRIM(own.ServiceLevelType)) IN ('none', 'null'), '', LOWER(TRIM(own.ServiceLevelType)))
+                        AND IF(
+                            LOWER(TRIM(own.ServiceLevelType)) IN ('none', 'null'),
+                            '',
+                            LOWER(TRIM(own.ServiceLevelType))
+                        )
                             = h.ServiceLevelType
-                        AND IF(LOWER(TRIM(IFNULL(own.Infrastructure, ''))) IN ('', 'none', 'null'), 'None', own.Infrastructure)
+                        AND IF(
+                            LOWER(TRIM(IFNULL(own.Infrastructure, ''))) IN ('', 'none', 'null'),
+                            'None',
+                            own.Infrastructure
+                        )
                             = h.Infrastructure
                 )
                 AND EXISTS (
@@ -515,13 +427,27 @@ BEGIN
                         AND c.NodeCount = n.NodeCount
                         AND c.Processors = n.Processors
                         AND c.Infrastructure
-                            = IF(LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'), 'None', n.Infrastructure)
+                            = IF(
+                                LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'),
+                                'None',
+                                n.Infrastructure
+                            )
                         AND c.ServiceLevelType
-                            = IF(LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'), '', LOWER(TRIM(n.ServiceLevelType)))
+                            = IF(
+                                LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'),
+                                '',
+                                LOWER(TRIM(n.ServiceLevelType))
+                            )
                         AND c.ServiceLevel = 0
                         -- Written above, in this run: at REPEATABLE READ n may show what is gone by now.
                         AND c.UpdateTime >= startedAt
-                );
+                )
+            GROUP BY
+                h.UpdateTime, h.SiteID, h.Month, h.Year, h.GlobalUserNameID, h.VOID, h.VOGroupID,
+                h.VORoleID, h.SubmitHostId, h.Infrastructure, h.ServiceLevelType, h.NodeCount, h.Processors,
+                h.EarliestEndTime, h.LatestEndTime, h.WallDuration, h.CpuDuration, h.NormalisedWallDuration,
+                h.NormalisedCpuDuration,
+                h.NumberOfJobs;
         DECLARE CONTINUE HANDLER FOR NOT FOUND SET nothingLeft = TRUE;
 
         SET nothingLeft = FALSE;
@@ -529,53 +455,20 @@ BEGIN
 
         clearing: LOOP
             FETCH stale INTO
-                standingType,
-                itsUpdated,
-                itsSite,
-                itsMonth,
-                itsYear,
-                itsUser,
-                itsVO,
-                itsGroup,
-                itsRole,
-                itsHost,
-                itsInfrastructure,
-                itsType,
-                itsNodes,
-                itsProcessors,
-                itsEarliest,
-                itsLatest,
-                itsWall,
-                itsCpu,
-                itsNormalisedWall,
-                itsNormalisedCpu,
+                standingType, itsUpdated, itsSite, itsMonth, itsYear, itsUser, itsVO, itsGroup, itsRole,
+                itsHost, itsInfrastructure, itsType, itsNodes, itsProcessors, itsEarliest, itsLatest,
+                itsWall, itsCpu, itsNormalisedWall, itsNormalisedCpu,
                 itsJobs;
 
             IF nothingLeft THEN
                 LEAVE clearing;
             END IF;
 
-            -- Here, where its key is constant, and not above: MariaDB might read all of JobRecords for that. Is
-            -- it there still (two typed rows may have replaced one untyped), with no level-0 source of its own?
-            SELECT
-                EXISTS (
-                    SELECT 1
-                    FROM HybridSuperSummaries AS h
-                    WHERE h.SiteID = itsSite
-                        AND h.Month = itsMonth
-                        AND h.Year = itsYear
-                        AND h.GlobalUserNameID = itsUser
-                        AND h.VOID = itsVO
-                        AND h.VORoleID = itsRole
-                        AND h.VOGroupID = itsGroup
-                        AND h.SubmitHostId = itsHost
-                        AND h.NodeCount = itsNodes
-                        AND h.Processors = itsProcessors
-                        AND h.Infrastructure = itsInfrastructure
-                        AND h.ServiceLevelType = itsType
-                        AND h.ServiceLevel = 0
-                )
-                AND NOT EXISTS (
+            SET stands = TRUE;
+
+            IF levelZero THEN
+                -- Here, where its key is constant, and not above: MariaDB might read all of JobRecords for that.
+                SELECT NOT EXISTS (
                     SELECT 1
                     FROM Summaries AS s
                     WHERE s.SiteID = itsSite
@@ -590,7 +483,11 @@ BEGIN
                         AND s.Processors = itsProcessors
                         AND s.ServiceLevelType = itsType
                         AND s.ServiceLevel = 0
-                        AND IF(LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', s.InfrastructureType)
+                        AND IF(
+                            LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'),
+                            'None',
+                            s.InfrastructureType
+                        )
                             = itsInfrastructure
                 )
                 AND NOT EXISTS (
@@ -603,7 +500,11 @@ BEGIN
                         AND j.VORoleID = itsRole
                         AND (j.EndYear = itsYear OR j.EndYear IS NULL AND YEAR(j.EndTime) = itsYear)
                         AND (j.EndMonth = itsMonth OR j.EndMonth IS NULL AND MONTH(j.EndTime) = itsMonth)
-                        AND IF(LOWER(TRIM(IFNULL(j.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', j.InfrastructureType)
+                        AND IF(
+                            LOWER(TRIM(IFNULL(j.InfrastructureType, ''))) IN ('', 'none', 'null'),
+                            'None',
+                            j.InfrastructureType
+                        )
                             = itsInfrastructure
                         AND j.SubmitHostID = itsHost
                         AND j.ServiceLevelType = itsType
@@ -611,7 +512,8 @@ BEGIN
                         AND j.NodeCount = itsNodes
                         AND j.Processors = itsProcessors
                 )
-            INTO stands;
+                INTO stands;
+            END IF;
 
             IF stands THEN
                 BEGIN
@@ -622,54 +524,17 @@ BEGIN
                     END;
 
                     INSERT INTO apelschema_replaced (
-                        SourceTable,
-                        Reason,
-                        ReplacedByType,
-                        RowUpdateTime,
-                        SiteID,
-                        Month,
-                        Year,
-                        GlobalUserNameID,
-                        VOID,
-                        VOGroupID,
-                        VORoleID,
-                        SubmitHostId,
-                        Infrastructure,
-                        ServiceLevelType,
-                        NodeCount,
-                        Processors,
-                        EarliestEndTime,
-                        LatestEndTime,
-                        WallDuration,
-                        CpuDuration,
-                        NormalisedWallDuration,
-                        NormalisedCpuDuration,
+                        SourceTable, Reason, ReplacedByType, RowUpdateTime, SiteID, Month, Year,
+                        GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId, Infrastructure,
+                        ServiceLevelType, NodeCount, Processors, EarliestEndTime, LatestEndTime,
+                        WallDuration, CpuDuration, NormalisedWallDuration, NormalisedCpuDuration,
                         NumberOfJobs
                     )
                     VALUES (
-                        'HybridSuperSummaries',
-                        'stale copy',
-                        standingType,
-                        itsUpdated,
-                        itsSite,
-                        itsMonth,
-                        itsYear,
-                        itsUser,
-                        itsVO,
-                        itsGroup,
-                        itsRole,
-                        itsHost,
-                        itsInfrastructure,
-                        itsType,
-                        itsNodes,
-                        itsProcessors,
-                        itsEarliest,
-                        itsLatest,
-                        itsWall,
-                        itsCpu,
-                        itsNormalisedWall,
-                        itsNormalisedCpu,
-                        itsJobs
+                        'HybridSuperSummaries', 'stale copy', standingType, itsUpdated, itsSite, itsMonth,
+                        itsYear, itsUser, itsVO, itsGroup, itsRole, itsHost, itsInfrastructure, itsType,
+                        itsNodes, itsProcessors, itsEarliest, itsLatest, itsWall, itsCpu, itsNormalisedWall,
+                        itsNormalisedCpu, itsJobs
                     );
                 END;
 

@@ -31,7 +31,11 @@ BEGIN
         s.VOGroupID,
         s.VORoleID,
         s.SubmitHostId,
-        IF(LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', s.InfrastructureType),
+        IF(
+            LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'),
+            'None',
+            s.InfrastructureType
+        ),
         s.ServiceLevelType,
         s.ServiceLevel,
         s.NodeCount,
@@ -51,28 +55,30 @@ BEGIN
                 OR (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
                     <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
             s.WallDuration,
-            LEAST(s.WallDuration + n.WallDuration, 18446744073709551615)
+            IF(n.WallDuration > 18446744073709551615 - s.WallDuration, 18446744073709551615, s.WallDuration + n.WallDuration)
         ),
         IF(
             n.SiteID IS NULL
                 OR (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
                     <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
             s.CpuDuration,
-            LEAST(s.CpuDuration + n.CpuDuration, 18446744073709551615)
+            IF(n.CpuDuration > 18446744073709551615 - s.CpuDuration, 18446744073709551615, s.CpuDuration + n.CpuDuration)
         ),
         -- 0.004 is 1/250, exact whatever div_precision_increment says.
         LEAST(GREATEST(ROUND(
-            s.WallDuration * IF(LOWER(s.ServiceLevelType) {{ keeps_old_factor }}, s.ServiceLevel * 0.004, s.ServiceLevel)
+            s.WallDuration
+                * IF(LOWER(s.ServiceLevelType) {{ keeps_old_factor }}, s.ServiceLevel * 0.004, s.ServiceLevel)
         ), 0) + IFNULL(n.NormalisedWallDuration, 0), 18446744073709551615),
         LEAST(GREATEST(ROUND(
-            s.CpuDuration * IF(LOWER(s.ServiceLevelType) {{ keeps_old_factor }}, s.ServiceLevel * 0.004, s.ServiceLevel)
+            s.CpuDuration
+                * IF(LOWER(s.ServiceLevelType) {{ keeps_old_factor }}, s.ServiceLevel * 0.004, s.ServiceLevel)
         ), 0) + IFNULL(n.NormalisedCpuDuration, 0), 18446744073709551615),
         IF(
             n.SiteID IS NULL
                 OR (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
                     <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
             s.NumberOfJobs,
-            LEAST(s.NumberOfJobs + n.NumberOfJobs, 18446744073709551615)
+            IF(n.NumberOfJobs > 18446744073709551615 - s.NumberOfJobs, 18446744073709551615, s.NumberOfJobs + n.NumberOfJobs)
         )
     FROM Summaries AS s
     -- A summary of level 0 may share its key with the copy of a normalised summary: the sum of both, as
@@ -91,5 +97,9 @@ BEGIN
         AND IF(LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'), '', LOWER(TRIM(n.ServiceLevelType)))
             = s.ServiceLevelType
         AND IF(LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'), 'None', n.Infrastructure)
-            = IF(LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', s.InfrastructureType);
+            = IF(
+                LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'),
+                'None',
+                s.InfrastructureType
+            );
 END

@@ -95,29 +95,12 @@ BEGIN
         -- lock, and only what it saw is deleted: to delete a row that is not there would lock the gap.
         replacing: LOOP
             SELECT
-                n.ServiceLevelType,
-                n.Infrastructure,
-                n.EarliestEndTime,
-                n.LatestEndTime,
-                n.WallDuration,
-                n.CpuDuration,
-                n.NormalisedWallDuration,
-                n.NormalisedCpuDuration,
-                n.NumberOfJobs,
-                n.PublisherDNID,
-                n.UpdateTime
+                n.ServiceLevelType, n.Infrastructure, n.EarliestEndTime, n.LatestEndTime, n.WallDuration,
+                n.CpuDuration, n.NormalisedWallDuration, n.NormalisedCpuDuration, n.NumberOfJobs,
+                n.PublisherDNID, n.UpdateTime
             INTO
-                otherType,
-                otherInfrastructure,
-                otherEarliest,
-                otherLatest,
-                otherWall,
-                otherCpu,
-                otherNormalisedWall,
-                otherNormalisedCpu,
-                otherJobs,
-                otherPublisher,
-                otherUpdated
+                otherType, otherInfrastructure, otherEarliest, otherLatest, otherWall, otherCpu,
+                otherNormalisedWall, otherNormalisedCpu, otherJobs, otherPublisher, otherUpdated
             FROM NormalisedSummaries AS n
             WHERE n.SiteID = ownSite
                 AND n.Month = month
@@ -150,56 +133,16 @@ BEGIN
                 END;
 
                 INSERT INTO apelschema_replaced (
-                    SourceTable,
-                    Reason,
-                    ReplacedByType,
-                    RowUpdateTime,
-                    SiteID,
-                    Month,
-                    Year,
-                    GlobalUserNameID,
-                    VOID,
-                    VOGroupID,
-                    VORoleID,
-                    SubmitHostId,
-                    Infrastructure,
-                    ServiceLevelType,
-                    NodeCount,
-                    Processors,
-                    EarliestEndTime,
-                    LatestEndTime,
-                    WallDuration,
-                    CpuDuration,
-                    NormalisedWallDuration,
-                    NormalisedCpuDuration,
-                    NumberOfJobs,
-                    PublisherDNID
+                    SourceTable, Reason, ReplacedByType, RowUpdateTime, SiteID, Month, Year,
+                    GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId, Infrastructure,
+                    ServiceLevelType, NodeCount, Processors, EarliestEndTime, LatestEndTime, WallDuration,
+                    CpuDuration, NormalisedWallDuration, NormalisedCpuDuration, NumberOfJobs, PublisherDNID
                 )
                 VALUES (
-                    'NormalisedSummaries',
-                    'sent again',
-                    sentType,
-                    otherUpdated,
-                    ownSite,
-                    month,
-                    year,
-                    ownUser,
-                    ownVO,
-                    ownGroup,
-                    ownRole,
-                    ownHost,
-                    otherInfrastructure,
-                    otherType,
-                    nodeCount,
-                    processors,
-                    otherEarliest,
-                    otherLatest,
-                    otherWall,
-                    otherCpu,
-                    otherNormalisedWall,
-                    otherNormalisedCpu,
-                    otherJobs,
-                    otherPublisher
+                    'NormalisedSummaries', 'sent again', sentType, otherUpdated, ownSite, month, year,
+                    ownUser, ownVO, ownGroup, ownRole, ownHost, otherInfrastructure, otherType, nodeCount,
+                    processors, otherEarliest, otherLatest, otherWall, otherCpu, otherNormalisedWall,
+                    otherNormalisedCpu, otherJobs, otherPublisher
                 );
             END;
 

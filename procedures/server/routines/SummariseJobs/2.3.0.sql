@@ -55,10 +55,12 @@ BEGIN
             LEAST(IFNULL(SUM(j.CpuDuration), 0), 18446744073709551615),
             -- Rounded once, after the sum. 0.004 is 1/250, exact whatever div_precision_increment says.
             LEAST(GREATEST(ROUND(
-                IFNULL(SUM(j.WallDuration), 0) * IF(LOWER(j.ServiceLevelType) {{ keeps_old_factor }}, j.ServiceLevel * 0.004, j.ServiceLevel)
+                IFNULL(SUM(j.WallDuration), 0)
+                    * IF(LOWER(j.ServiceLevelType) {{ keeps_old_factor }}, j.ServiceLevel * 0.004, j.ServiceLevel)
             ), 0), 18446744073709551615),
             LEAST(GREATEST(ROUND(
-                IFNULL(SUM(j.CpuDuration), 0) * IF(LOWER(j.ServiceLevelType) {{ keeps_old_factor }}, j.ServiceLevel * 0.004, j.ServiceLevel)
+                IFNULL(SUM(j.CpuDuration), 0)
+                    * IF(LOWER(j.ServiceLevelType) {{ keeps_old_factor }}, j.ServiceLevel * 0.004, j.ServiceLevel)
             ), 0), 18446744073709551615),
             COUNT(*)
         FROM JobRecords AS j
@@ -131,14 +133,14 @@ BEGIN
                 OR (g.NumberOfJobs, g.WallDuration, g.CpuDuration, g.EarliestEndTime, g.LatestEndTime)
                     <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
             g.WallDuration,
-            LEAST(g.WallDuration + n.WallDuration, 18446744073709551615)
+            IF(n.WallDuration > 18446744073709551615 - g.WallDuration, 18446744073709551615, g.WallDuration + n.WallDuration)
         ),
         IF(
             n.SiteID IS NULL
                 OR (g.NumberOfJobs, g.WallDuration, g.CpuDuration, g.EarliestEndTime, g.LatestEndTime)
                     <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
             g.CpuDuration,
-            LEAST(g.CpuDuration + n.CpuDuration, 18446744073709551615)
+            IF(n.CpuDuration > 18446744073709551615 - g.CpuDuration, 18446744073709551615, g.CpuDuration + n.CpuDuration)
         ),
         LEAST(g.NormalisedWallDuration + IFNULL(n.NormalisedWallDuration, 0), 18446744073709551615),
         LEAST(g.NormalisedCpuDuration + IFNULL(n.NormalisedCpuDuration, 0), 18446744073709551615),
@@ -147,7 +149,7 @@ BEGIN
                 OR (g.NumberOfJobs, g.WallDuration, g.CpuDuration, g.EarliestEndTime, g.LatestEndTime)
                     <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
             g.NumberOfJobs,
-            LEAST(g.NumberOfJobs + n.NumberOfJobs, 18446744073709551615)
+            IF(n.NumberOfJobs > 18446744073709551615 - g.NumberOfJobs, 18446744073709551615, g.NumberOfJobs + n.NumberOfJobs)
         )
     FROM (
         SELECT
@@ -169,10 +171,12 @@ BEGIN
             LEAST(IFNULL(SUM(j.WallDuration), 0), 18446744073709551615) AS WallDuration,
             LEAST(IFNULL(SUM(j.CpuDuration), 0), 18446744073709551615) AS CpuDuration,
             LEAST(GREATEST(ROUND(
-                IFNULL(SUM(j.WallDuration), 0) * IF(LOWER(j.ServiceLevelType) {{ keeps_old_factor }}, j.ServiceLevel * 0.004, j.ServiceLevel)
+                IFNULL(SUM(j.WallDuration), 0)
+                    * IF(LOWER(j.ServiceLevelType) {{ keeps_old_factor }}, j.ServiceLevel * 0.004, j.ServiceLevel)
             ), 0), 18446744073709551615) AS NormalisedWallDuration,
             LEAST(GREATEST(ROUND(
-                IFNULL(SUM(j.CpuDuration), 0) * IF(LOWER(j.ServiceLevelType) {{ keeps_old_factor }}, j.ServiceLevel * 0.004, j.ServiceLevel)
+                IFNULL(SUM(j.CpuDuration), 0)
+                    * IF(LOWER(j.ServiceLevelType) {{ keeps_old_factor }}, j.ServiceLevel * 0.004, j.ServiceLevel)
             ), 0), 18446744073709551615) AS NormalisedCpuDuration,
             COUNT(*) AS NumberOfJobs
         FROM (
@@ -185,7 +189,11 @@ BEGIN
                 j.VOGroupID,
                 j.VORoleID,
                 j.SubmitHostID AS SubmitHostId,
-                IF(LOWER(TRIM(IFNULL(j.InfrastructureType, ''))) IN ('', 'none', 'null'), 'None', j.InfrastructureType) AS Infrastructure,
+                IF(
+                    LOWER(TRIM(IFNULL(j.InfrastructureType, ''))) IN ('', 'none', 'null'),
+                    'None',
+                    j.InfrastructureType
+                ) AS Infrastructure,
                 j.ServiceLevelType,
                 j.ServiceLevel,
                 LEAST(j.NodeCount, 2147483647) AS NodeCount,
