@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM let a run finish its piece and then stop, safe to run again."""
+"""SIGINT, SIGTERM and SIGHUP let a run finish its piece and then stop, safe to run again."""
 
 import signal
 import threading
@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from apelschema.errors import Stopped
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Brake:

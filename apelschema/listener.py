@@ -45,7 +45,7 @@ class LogListener(Listener):
         """How many steps, and whether an earlier run goes on."""
         log.info("%s steps%s", len(plan), ", taking up an unfinished run" if resumed else "")
         if took_over:
-            log.warning("took over the expired lease of %s", took_over)
+            log.warning("took over the lease of %s", took_over)
 
     def step_ended(self, number: int, planned: Planned, outcome: Outcome, seconds: float) -> None:
         """Which step, what came of it, rows and seconds."""

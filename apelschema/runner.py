@@ -216,7 +216,7 @@ def demand_direction(at: str | None, to: str | None, direction: str, target: str
 
 def _looked_at(context: Context, planned: Planned) -> PlannedStep:
     here = context.at(planned.revision)
-    return PlannedStep(planned, planned.step.look(here), planned.step.describe(here))
+    return PlannedStep(planned, planned.step.look(here), planned.step.describe(here, planned.direction))
 
 
 def _is_central(session: Session, settings: Settings, last: Run | None) -> bool:

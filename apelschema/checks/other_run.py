@@ -1,6 +1,7 @@
 """Check: no other run is at work on this database."""
 
 from apelschema.checks.base import Check, Finding, Situation
+from apelschema.db.lease import Holder, read_holder
 from apelschema.errors import ExitCode
 from apelschema.names import LEASE
 
@@ -12,28 +13,22 @@ def look(situation: Situation) -> list[Finding]:
     holder = lease_holder(situation)
     if holder is None:
         return []
-    name, seconds = holder
     return [
         Finding(
             ID,
             "blocker",
             "lease",
-            f"Another run is at work on this database: {name}.",
-            f"Wait until it ends. If it was killed, its lease expires in {seconds} seconds: run the same command then.",
+            f"Another run is at work on this database: {holder.name}.",
+            f"Wait until it ends. If it was killed, its lease expires in {holder.seconds} seconds: run it then.",
             exit_code=ExitCode.CANNOT_RUN,
         )
     ]
 
 
-def lease_holder(situation: Situation) -> tuple[str, int] | None:
-    """Who holds a lease that has not expired, and for how many seconds more."""
-    if not situation.has_table(LEASE):
-        return None
-    row = situation.session.one(
-        f"SELECT Holder, CEILING(TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), Expires) / 1000000) FROM {LEASE}"
-        " WHERE Id = 1 AND Expires >= UTC_TIMESTAMP(6)"
-    )
-    return (str(row[0]), int(row[1])) if row else None
+def lease_holder(situation: Situation) -> Holder | None:
+    """Who holds the lease and is not gone."""
+    holder = read_holder(situation.session, LEASE) if situation.has_table(LEASE) else None
+    return holder if holder and not holder.is_gone else None
 
 
 CHECK = Check(ID, "Other runs", "Two runs at once would undo each other's work.", look)

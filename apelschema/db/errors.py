@@ -1,5 +1,6 @@
 """Every error number of servers and driver that the tool knows, and what it concludes from them."""
 
+import re
 from typing import Final
 
 import pymysql
@@ -84,6 +85,7 @@ GALERA_NOT_READY: Final = 1047
 DISK_FULL: Final = 1021
 TABLE_FULL: Final = 1114
 
+_ACCOUNT: Final = re.compile(r"(?:user )?'[^']*'@'[^']*'")
 _TRANSIENT: Final = frozenset({LOCK_WAIT_TIMEOUT, DEADLOCK, CHANGED_SINCE_READ})
 _LOST: Final = frozenset({CLOSED, SERVER_GONE, SERVER_LOST, SERVER_SHUTDOWN, CONNECTION_KILLED, ABORTED, 2055})
 _DENIED: Final = frozenset(
@@ -113,8 +115,9 @@ def number(error: BaseException) -> int | None:
 
 
 def message(error: BaseException) -> str:
-    """The server's words without the number. Beware: for connection errors they hold the user's name."""
-    return str(error.args[1]) if len(error.args) > 1 else str(error)
+    """The server's words without the number and without the names of accounts."""
+    words = str(error.args[1]) if len(error.args) > 1 else str(error)
+    return _ACCOUNT.sub("this account", words)
 
 
 def is_transient(error: BaseException) -> bool:

@@ -7,10 +7,12 @@ import socket
 import threading
 import uuid
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from apelschema.db.errors import DUPLICATE_KEY, DatabaseError, number
+from apelschema.db.grants import read_grants
 from apelschema.db.session import Session
 from apelschema.errors import ApelschemaError, CannotRun, Stopped
 
@@ -20,10 +22,42 @@ LENGTH_SECONDS = 60
 BEAT_SECONDS = 10
 
 
+@dataclass(frozen=True)
+class Holder:
+    """Who is noted as holding a lease; ``seconds`` until it expires. ``is_gone``: it may be taken over."""
+
+    owner: str
+    name: str
+    seconds: int
+    is_gone: bool
+
+
+def read_holder(session: Session, table: str) -> Holder | None:
+    """Who holds the lease; None when nobody does.
+
+    A holder is gone when its lease has expired, or when its connection has ended where that can be seen: not from
+    another node of a cluster, nor without PROCESS.
+    """
+    row = session.one(
+        f"SELECT Owner, Holder, CEILING(TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), Expires) / 1000000),"
+        f" Expires < UTC_TIMESTAMP(6), ConnectionId FROM {table} WHERE Id = 1"
+    )
+    if row is None:
+        return None
+    owner, name, seconds, expired, connection = row
+    return Holder(owner, name, int(seconds), bool(expired) or _has_ended(session, int(connection)))
+
+
+def _has_ended(session: Session, connection: int) -> bool:
+    if session.server.galera or not read_grants(session).has_global("PROCESS"):
+        return False
+    return not session.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %s", (connection,))
+
+
 class Lease:
     """Holds the lease from entering to leaving; a thread with a connection of its own keeps it alive.
 
-    Raises CannotRun on entering when another run holds it. ``took_over`` names the holder whose lease had expired.
+    Raises CannotRun on entering when another run holds it. ``took_over`` names the holder that was gone.
     """
 
     def __init__(self, session: Session, table: str, holder: str) -> None:
@@ -37,14 +71,14 @@ class Lease:
         self.took_over: str | None = None
 
     def __enter__(self) -> Self:
-        old = self._session.one(f"SELECT Holder, Expires < UTC_TIMESTAMP(6) FROM {self._table} WHERE Id = 1")
-        if not (self._take_over() if old else self._take_new()):
+        old = read_holder(self._session, self._table)
+        if not (self._take_over(old) if old else self._take_new()):
             raise CannotRun(
-                f"Another run is at work on this database: {old[0] if old else 'it began this moment'}.",
+                f"Another run is at work on this database: {old.name if old else 'it began this moment'}.",
                 why="Two runs at once would undo each other's work.",
                 hint=f"Wait until it ends; the lease of a run that died expires after {LENGTH_SECONDS} seconds.",
             )
-        self.took_over = old[0] if old else None
+        self.took_over = old.name if old else None
         self._thread.start()
         return self
 
@@ -79,12 +113,14 @@ class Lease:
             return False
         return True
 
-    def _take_over(self) -> bool:
+    def _take_over(self, old: "Holder") -> bool:
+        if not old.is_gone:
+            return False
         taken = self._session.execute(
             f"UPDATE {self._table} SET Owner = %s, Holder = %s, ConnectionId = CONNECTION_ID(),"
             " Heartbeat = UTC_TIMESTAMP(6), Expires = UTC_TIMESTAMP(6) + INTERVAL %s SECOND"
-            " WHERE Id = 1 AND Expires < UTC_TIMESTAMP(6)",
-            (self._owner, self._described(), LENGTH_SECONDS),
+            " WHERE Id = 1 AND Owner = %s",
+            (self._owner, self._described(), LENGTH_SECONDS, old.owner),
         )
         return taken == 1
 

@@ -13,7 +13,7 @@ from apelschema.report.base import Document, heading, line, plural, printable, s
 from apelschema.report.findings import finding_as_json, findings_as_text
 from apelschema.report.way import Way
 from apelschema.runner import PlannedStep
-from apelschema.steps.base import Description, State
+from apelschema.steps.base import State
 
 _STYLES: Final = {
     State.ABSENT: "cyan",
@@ -75,8 +75,8 @@ class PlanDocument(Document):
         else:
             yield line(*head, (state, _STYLES[state]))
             yield line(detail, indent=_INDENT)
-        if (is_settled(step) and not self.verbose) or step.planned.direction == "undo":
-            return  # descriptions tell of doing only
+        if is_settled(step) and not self.verbose:
+            return
         if how := _how(step):
             yield line(how, indent=_INDENT)
         for statement in step.description.sql:
@@ -137,8 +137,7 @@ def _how(step: PlannedStep) -> str:
 
 
 def _step_as_json(step: PlannedStep) -> dict[str, Any]:
-    undone = step.planned.direction == "undo"
-    what = Description(()) if undone else step.description  # descriptions tell of doing only
+    what = step.description
     return {
         "revision": step.planned.revision,
         "release": step.planned.release,

@@ -13,7 +13,7 @@ from apelschema.db.retry import retrying
 from apelschema.db.schema import Table
 from apelschema.journal import StepLog
 from apelschema.names import quoted
-from apelschema.steps.base import Context, Description, Standing, State, Step
+from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class CreateTable(Step):
         """Absent, done, beyond or foreign."""
         return _standing(context, self.table, self.release)
 
-    def describe(self, context: Context) -> Description:
+    def describe(self, context: Context, direction: Direction = "do") -> Description:
         """The CREATE statement, partitioned where central objects are wanted."""
         return Description(sql=(self._statement(context),))
 
@@ -77,7 +77,7 @@ class Alter(Step):
             return Standing(State.BEFORE, f"as in {self.before}")
         return standing
 
-    def describe(self, context: Context) -> Description:
+    def describe(self, context: Context, direction: Direction = "do") -> Description:
         """The ALTER, how the server does it, and the size of the table if it is rebuilt."""
         rebuilt = self._table(self.before).primary_key != self._table(self.release).primary_key
         size = context.session.one(
@@ -87,7 +87,7 @@ class Alter(Step):
         )
         rows, length = (int(value or 0) for value in size) if size and rebuilt else (None, None)
         algorithm = "INPLACE, table rebuilt" if rebuilt else "INSTANT"
-        return Description((self._statement("do"),), algorithm, "NONE", rows, length)
+        return Description((self._statement(direction),), algorithm, "NONE", rows, length)
 
     def do(self, context: Context, log: StepLog) -> None:
         """Alter it."""

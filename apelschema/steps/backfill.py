@@ -1,6 +1,6 @@
 """The backfill of HybridSuperSummaries: figures under the old rule get the new one (H14, H15; semantics.md 4.5)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -57,9 +57,10 @@ class Backfill(Step):
             return Standing(State.DONE, "all rows that may change are on the new rule")
         return Standing(State.BEFORE, "rows on the old rule are looked for")
 
-    def describe(self, context: Context) -> Description:
+    def describe(self, context: Context, direction: Direction = "do") -> Description:
         """The statement of a piece."""
-        return Description(sql=(_backfilling(context, "..."),), rows=estimated_rows(context.session, TABLE))
+        statement = (_backfilling if direction == "do" else _taking_back)(context, "...")
+        return Description(sql=(statement,), rows=estimated_rows(context.session, TABLE))
 
     def do(self, context: Context, log: StepLog) -> None:
         """Walk through the table and set the figures; then look again, not by watermark."""
@@ -77,7 +78,7 @@ class Backfill(Step):
         done = context.journal.step(context.revision, self.key, "do")
         last = done.watermark if done and not done.walked else None
         if done is not None and (done.walked or last is not None):
-            walk(context, log, TABLE, key, lambda piece: _take_back(context, piece), last)
+            walk(context, log, TABLE, key, lambda piece: _change(context, _taking_back, piece), last)
         context.session.execute(f"DROP TABLE {LEFT_OUT}")
 
     def prove(self, context: Context, direction: Direction) -> None:
@@ -109,7 +110,12 @@ def _backfill(context: Context, piece: Piece) -> int:
             f" WHERE {condition} AND {wanted} ON DUPLICATE KEY UPDATE Reason = Reason",
             arguments,
         )
-    return context.session.execute(_backfilling(context, condition), arguments)
+    return _change(context, _backfilling, piece)
+
+
+def _change(context: Context, statement: Callable[[Context, str], str], piece: Piece) -> int:
+    condition, arguments = piece.condition("h")
+    return context.session.execute(statement(context, condition), arguments)
 
 
 def _left_alone(context: Context) -> dict[str, str]:
@@ -129,14 +135,12 @@ def _backfilling(context: Context, condition: str) -> str:
     )
 
 
-def _take_back(context: Context, piece: Piece) -> int:
+def _taking_back(context: Context, condition: str) -> str:
     """In months that the policy left out too: a summariser has put those with a source on the new rule since."""
     rule = Normalisation(context.policy)
-    condition, arguments = piece.condition("h")
-    return context.session.execute(
+    return (
         f"UPDATE {TABLE} h SET {_set_to(rule, rule.old_factor)} WHERE {condition} AND {rule.on_new_rule_only}"
-        f" AND NOT {_is_left_out(piece.key)}",
-        arguments,
+        f" AND NOT {_is_left_out(HYBRID_KEY)}"
     )
 
 

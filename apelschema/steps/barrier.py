@@ -10,7 +10,7 @@ from apelschema.db.errors import is_denied
 from apelschema.db.session import Session
 from apelschema.errors import CannotRun, Stopped
 from apelschema.journal import StepLog
-from apelschema.steps.base import Context, Description, Standing, State, Step
+from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 
 PATIENCE_SECONDS: Final = 900
 """The summariser of a large repository may be inside its CALL for minutes; a forgotten transaction for ever."""
@@ -47,10 +47,12 @@ class Barrier(Step):
         swapped = last_swap(context)
         if swapped is None:
             return Standing(State.DONE, "no routine was replaced")
+        if _was_passed(context, swapped):
+            return Standing(State.DONE, "none is left")
         left = older_callers(context.session, swapped)
         return Standing(State.BEFORE, f"waits for {_listed(left)}") if left else Standing(State.DONE, "none is left")
 
-    def describe(self, context: Context) -> Description:
+    def describe(self, context: Context, direction: Direction = "do") -> Description:
         """Reads the process list only."""
         return Description(sql=())
 
@@ -74,6 +76,17 @@ def last_swap(context: Context) -> datetime | None:
         (),
     )
     return found if isinstance(found, datetime) else None
+
+
+def _was_passed(context: Context, swapped: datetime) -> bool:
+    """Whether none was left once: callers do not grow older than the swap, only whole seconds make them look so."""
+    return bool(
+        context.session.value(
+            f"SELECT COUNT(*) FROM {names.STEPS}"
+            " WHERE Step LIKE 'barrier %%' AND Direction = 'do' AND State = 'done' AND EndedAt >= %s",
+            (swapped,),
+        )
+    )
 
 
 def older_callers(session: Session, since: datetime) -> list[tuple[int, str, int]]:

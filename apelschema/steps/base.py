@@ -119,8 +119,8 @@ class Step(ABC):
         """How things stand."""
 
     @abstractmethod
-    def describe(self, context: Context) -> Description:
-        """What doing it means."""
+    def describe(self, context: Context, direction: Direction = "do") -> Description:
+        """What doing, or undoing, it means."""
 
     @abstractmethod
     def do(self, context: Context, log: StepLog) -> None:

@@ -10,7 +10,7 @@ from apelschema.catalogue.load import load
 from apelschema.db.introspect import read_schema
 from apelschema.journal import StepLog
 from apelschema.procedures import Ours
-from apelschema.steps.base import Context, Description, Standing, State, Step
+from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ExpectRelease(Step):
         nearest = f", nearest to {print_.release}" if print_.release else ""
         return Standing(State.FOREIGN, f"neither empty nor exactly {self.release}{nearest}:", listed)
 
-    def describe(self, context: Context) -> Description:
+    def describe(self, context: Context, direction: Direction = "do") -> Description:
         """Reads only."""
         return Description(sql=())
 

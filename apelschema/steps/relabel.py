@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from apelschema import sql
 from apelschema.db.introspect import read_table
@@ -18,6 +18,7 @@ from apelschema.steps.kept import ensure_kept, kept_table
 
 TABLE: Final = "HybridSuperSummaries"
 COLUMN: Final = "Infrastructure"
+_NEVER: Final = datetime(9999, 12, 31)
 _SUMS: Final = (
     "WallDuration",
     "CpuDuration",
@@ -48,9 +49,12 @@ class Relabel(Step):
             return Standing(State.DONE, "relabelled")
         return Standing(State.BEFORE, "rows without infrastructure are looked for")
 
-    def describe(self, context: Context) -> Description:
-        """The statement of a piece for rows that stand alone under their key."""
-        return Description(sql=(_relabelling("..."),), rows=estimated_rows(context.session, TABLE))
+    def describe(self, context: Context, direction: Direction = "do") -> Description:
+        """In words of SQL; the statements of a piece also add up rows that fall together."""
+        change = f"UPDATE {TABLE} SET {COLUMN} = '{NO_INFRASTRUCTURE}' WHERE {sql.is_unsettled(COLUMN)}"
+        back = f"REPLACE INTO {TABLE} SELECT * FROM {kept_table(TABLE)}"
+        rows = estimated_rows(context.session, TABLE if direction == "do" else kept_table(TABLE))
+        return Description(sql=(change if direction == "do" else back,), rows=rows)
 
     def do(self, context: Context, log: StepLog) -> None:
         """Walk through the table and relabel."""
@@ -77,16 +81,9 @@ class Relabel(Step):
         if left:
             raise FoundWrong(
                 f"{left} rows of {self.object} still say 'no infrastructure' in another way.",
-                why="A summariser wrote them while the upgrade was at work.",
-                hint="Stop the summariser and run the same command again.",
+                why="Something other than the routines wrote them while the upgrade was at work.",
+                hint="Find it, set their Infrastructure to 'None' by hand, and run the same command again.",
             )
-
-
-def _relabelling(condition: str) -> str:
-    return (
-        f"UPDATE {TABLE} SET {COLUMN} = '{NO_INFRASTRUCTURE}', UpdateTime = UpdateTime"
-        f" WHERE {condition} AND {sql.is_unsettled(COLUMN)}"
-    )
 
 
 class _Pieces:
@@ -100,17 +97,11 @@ class _Pieces:
         self._swapped = swapped
 
     def relabel(self, piece: Piece) -> int:
-        condition, arguments = piece.condition()
-        listed = sql.columns(self._columns)
-        kept = self._session.execute(
-            f"REPLACE INTO {kept_table(TABLE)} ({listed}) SELECT {listed} FROM {TABLE}"
-            f" WHERE {condition} AND {sql.is_unsettled(COLUMN)}",
-            arguments,
-        )
+        """Keep the rows of the piece and all that share a key with one; put their sum in their place."""
+        kept = self._keep(piece)
         if kept:
-            for key in self._shared_keys(piece):
-                self._merge(key)
-            self._session.execute(_relabelling(condition), arguments)
+            self._remove(piece)
+            self._sum_up(piece)
         return kept
 
     def put_back(self, piece: Piece) -> int:
@@ -131,44 +122,39 @@ class _Pieces:
         self._session.execute(f"DELETE o FROM {together} WHERE {condition}", arguments)
         return changed
 
-    def _shared_keys(self, piece: Piece) -> list[tuple[Any, ...]]:
-        """Keys, less the infrastructure, under which a row of the piece is not the only one of class N."""
+    def _keep(self, piece: Piece) -> int:
         condition, arguments = piece.condition("h")
-        return self._session.rows(
-            f"SELECT DISTINCT {sql.columns(self._rest, 'h')} FROM {TABLE} h JOIN {TABLE} o"
-            f" ON {sql.same_key(self._rest, 'h', 'o')} AND HEX(o.{COLUMN}) <> HEX(h.{COLUMN})"
-            f" AND {sql.says_no_infrastructure(f'o.{COLUMN}')}"
+        return self._session.execute(
+            f"REPLACE INTO {kept_table(TABLE)} ({sql.columns(self._columns)})"
+            f" SELECT DISTINCT {sql.columns(self._columns, 'o')} FROM {TABLE} h JOIN {TABLE} o"
+            f" ON {sql.same_key(self._rest, 'h', 'o')} AND {sql.says_no_infrastructure(f'o.{COLUMN}')}"
             f" WHERE {condition} AND {sql.is_unsettled(f'h.{COLUMN}')}",
             arguments,
         )
 
-    def _merge(self, key: tuple[Any, ...]) -> None:
-        """Make one row under the label of all rows of class N under a key."""
-        listed = sql.columns(self._columns)
-        mine = (
-            " AND ".join(f"{quoted(name)} = %s" for name in self._rest) + f" AND {sql.says_no_infrastructure(COLUMN)}"
-        )
+    def _remove(self, piece: Piece) -> None:
+        """All rows of class N under the piece's keys, but those that a new summariser has written."""
+        condition, arguments = piece.condition("k")
         self._session.execute(
-            f"REPLACE INTO {kept_table(TABLE)} ({listed}) SELECT {listed} FROM {TABLE} WHERE {mine}", key
-        )
-        if self._is_summed_already(mine, key):
-            self._session.execute(f"DELETE FROM {TABLE} WHERE {mine} AND NOT {sql.is_label(COLUMN)}", key)
-            return
-        self._session.execute(f"DELETE FROM {TABLE} WHERE {mine}", key)
-        self._session.execute(
-            f"INSERT INTO {TABLE} ({listed}) SELECT {self._summed()} FROM {kept_table(TABLE)} h"
-            f" WHERE {mine} GROUP BY {sql.columns(self._rest)}",
-            key,
+            f"DELETE h FROM {TABLE} h JOIN {kept_table(TABLE)} k ON {sql.same_key(self._rest, 'h', 'k')}"
+            f" WHERE {condition} AND {sql.is_unsettled(f'k.{COLUMN}')} AND {sql.says_no_infrastructure(f'h.{COLUMN}')}"
+            f" AND NOT ({sql.is_label(f'h.{COLUMN}')} AND h.UpdateTime > %s)",
+            [*arguments, self._swapped or _NEVER],
         )
 
-    def _is_summed_already(self, mine: str, key: tuple[Any, ...]) -> bool:
-        if self._swapped is None:
-            return False
-        found = self._session.value(
-            f"SELECT COUNT(*) FROM {TABLE} WHERE {mine} AND {sql.is_label(COLUMN)} AND UpdateTime > %s",
-            (*key, self._swapped),
+    def _sum_up(self, piece: Piece) -> None:
+        """One row under the label for each of the piece's keys where none stands any more."""
+        condition, arguments = piece.condition("k")
+        rest = sql.columns(self._rest, "k")
+        self._session.execute(
+            f"INSERT INTO {TABLE} ({sql.columns(self._columns)}) SELECT {self._summed()}"
+            f" FROM (SELECT DISTINCT {rest} FROM {kept_table(TABLE)} k"
+            f" WHERE {condition} AND {sql.is_unsettled(f'k.{COLUMN}')}) p"
+            f" JOIN {kept_table(TABLE)} h ON {sql.same_key(self._rest, 'h', 'p')}"
+            f" LEFT JOIN {TABLE} s ON {sql.same_key(self._rest, 's', 'p')} AND {sql.is_label(f's.{COLUMN}')}"
+            f" WHERE s.SiteID IS NULL GROUP BY {sql.columns(self._rest, 'h')}",
+            arguments,
         )
-        return bool(found)
 
     def _summed(self) -> str:
         """The columns of the sum, in the table's order; normalised under the one rule that all parts obey."""
@@ -178,12 +164,12 @@ class _Pieces:
         if name == COLUMN:
             return f"'{NO_INFRASTRUCTURE}'"
         if name in self._rest:
-            return quoted(name)
+            return f"h.{quoted(name)}"
         if name.startswith("Normalised"):
             return self._normalised(name)
         if name in _SUMS:
-            return f"LEAST(SUM({name}), {sql.LARGEST})"
-        return f"{'MIN' if name == 'EarliestEndTime' else 'MAX'}({quoted(name)})"
+            return f"LEAST(SUM(h.{name}), {sql.LARGEST})"
+        return f"{'MIN' if name == 'EarliestEndTime' else 'MAX'}(h.{quoted(name)})"
 
     def _normalised(self, name: str) -> str:
         """Rounded once after the sum where all parts obey a rule, as the summariser rounds; else the plain sum."""

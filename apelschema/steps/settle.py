@@ -39,14 +39,21 @@ class Settle(Step):
             return Standing(State.DONE, "settled")
         return Standing(State.BEFORE, "rows without infrastructure are looked for")
 
-    def describe(self, context: Context) -> Description:
-        """The statement of a piece; as many rows are read as there are."""
-        return Description(sql=(self._settling("..."),), rows=estimated_rows(context.session, self.table))
+    def describe(self, context: Context, direction: Direction = "do") -> Description:
+        """The statement of a piece, and the rows that are read."""
+        if direction == "do":
+            return Description(sql=(self._settling("..."),), rows=estimated_rows(context.session, self.table))
+        kept = kept_table(self.table)
+        return Description(
+            sql=(self._giving_back(_key(context, self.table), "..."),), rows=estimated_rows(context.session, kept)
+        )
 
     def do(self, context: Context, log: StepLog) -> None:
         """Walk through the table and settle."""
         key = _key(context, self.table)
         kept = ensure_kept(context.session, self.table, [*key, self.column, "UpdateTime"])
+        if log.walked:
+            self._settle_rest(context, kept, key)
         walk(context, log, self.table, key, lambda piece: self._settle(context, kept, key, *piece.condition()))
 
     def undo(self, context: Context, log: StepLog) -> None:
@@ -73,6 +80,11 @@ class Settle(Step):
                 hint="Stop the loaders and run the same command again.",
             )
 
+    def _settle_rest(self, context: Context, kept: str, key: Sequence[str]) -> None:
+        """Rows that were written behind the walk, as an earlier proof of this step has shown."""
+        with context.session.transaction():
+            self._settle(context, kept, key, "TRUE", ())
+
     def _scanned(self) -> str:
         return quoted(self.table)
 
@@ -94,15 +106,17 @@ class Settle(Step):
         )
         return context.session.execute(self._settling(condition), arguments)
 
-    def _give_back(self, context: Context, piece: Piece, kept: str) -> int:
+    def _giving_back(self, key: Sequence[str], condition: str) -> str:
         column = quoted(self.column)
-        condition, arguments = piece.condition("k")
-        changed = context.session.execute(
-            f"UPDATE {quoted(self.table)} t JOIN {kept} k ON {sql.same_key(piece.key, 't', 'k')}"
+        return (
+            f"UPDATE {quoted(self.table)} t JOIN {kept_table(self.table)} k ON {sql.same_key(key, 't', 'k')}"
             f" SET t.{column} = k.{column}, t.UpdateTime = t.UpdateTime"
-            f" WHERE {condition} AND {sql.is_label(f't.{column}')} AND t.UpdateTime = k.UpdateTime",
-            arguments,
+            f" WHERE {condition} AND {sql.is_label(f't.{column}')} AND t.UpdateTime = k.UpdateTime"
         )
+
+    def _give_back(self, context: Context, piece: Piece, kept: str) -> int:
+        condition, arguments = piece.condition("k")
+        changed = context.session.execute(self._giving_back(piece.key, condition), arguments)
         condition, arguments = piece.condition()
         context.session.execute(f"DELETE FROM {kept} WHERE {condition}", arguments)
         return changed
@@ -121,7 +135,9 @@ class SettleJobs(Settle):
         """Gather the keys, site after site, then walk through them and settle."""
         key = _key(context, self.table)
         kept = ensure_kept(context.session, self.table, [*key, self.column, "UpdateTime"])
-        if log.watermark is None and not log.walked:
+        if log.walked:
+            self._settle_rest(context, kept, key)
+        elif log.watermark is None:
             self._gather(context, kept, key)
         walk(context, log, kept, key, lambda piece: self._settle_kept(context, piece, kept))
 

@@ -16,6 +16,7 @@ from apelschema.db.schema import View
 from apelschema.db.stored import Stored, StoredKind, put_back, read_stored, replace_stored
 from apelschema.errors import CannotRun, FoundWrong
 from apelschema.journal import StepLog
+from apelschema.names import quoted
 from apelschema.procedures import create_statement
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 
@@ -91,8 +92,12 @@ class Put(Step):
             return Standing(State.BEYOND, f"of {min(found, key=lambda origin: order.index(origin[1]))[1]}")
         return Standing(State.FOREIGN, "its text is of no known release", (f"{self.name}: changed by hand",))
 
-    def describe(self, context: Context) -> Description:
+    def describe(self, context: Context, direction: Direction = "do") -> Description:
         """The statement; it is sent as one, through the driver."""
+        if direction == "undo":
+            found = context.journal.found(context.revision, self.stored_kind, self.name)
+            dropped = f"DROP {self.stored_kind.upper()} {quoted(self.name)}"
+            return Description((found.statement or dropped,) if found else ())
         gap = "" if context.session.server.replaces_routines_in_place or self.stored_kind == "view" else "DROP, CREATE"
         return Description((self._statement(context, None),), gap or "CREATE OR REPLACE")
 

@@ -7,7 +7,7 @@ from apelschema import names
 from apelschema.db.introspect import read_table
 from apelschema.journal import StepLog
 from apelschema.routine_tables import MARKS_TABLE, REPLACED_TABLE
-from apelschema.steps.base import Context, Description, Standing, State, Step
+from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 
 TABLES: Final = {names.REPLACED: REPLACED_TABLE, names.MARKS: MARKS_TABLE}
 
@@ -34,7 +34,7 @@ class Support(Step):
         there = read_table(context.session, self.table) is not None
         return Standing(State.DONE, "is there") if there else Standing(State.ABSENT, "is not there")
 
-    def describe(self, context: Context) -> Description:
+    def describe(self, context: Context, direction: Direction = "do") -> Description:
         """The CREATE statement."""
         return Description(sql=(TABLES[self.table],))
 

@@ -323,12 +323,9 @@ def test_killed_first_run_goes_on_and_ends_well(make_database: MakeDatabase, ses
     status = apelschema(target, "status", "--json").json
     assert status["unfinished"]["step"] is not None
     assert status["revision"] in ("221_baseline", "230_types", "230_routines")
-    ended = inside(target, "upgrade", "2.3.0", "--yes")
-    is_paragraph(ended, 2, "Another run is at work", "lease expires in")
-    with Session(target) as db:
-        db.execute(f"UPDATE {LEASE} SET Expires = UTC_TIMESTAMP(6)")  # what a minute without a heartbeat does
     ended = inside(target, "upgrade", "2.3.0", "--yes", "--json")
     assert ended.code == 0, ended.err
+    assert "lease of a run that died was taken over" in ended.err
     assert ended.json["resumed"] is True
     assert ended.json["verify"]["verdict"] == "pass", json.dumps(ended.json["verify"])
 
