@@ -1,6 +1,7 @@
 """Definitions of the journal's tables, in the user's database itself (DESIGN section 2, word *journal*).
 
-All times are UTC. Definitions are written out in full, so that no server default changes them.
+All times are UTC. Definitions are written out in full, so that no server default changes them; the character set too,
+since a database in latin1 may have routines with comments in any script.
 """
 
 from typing import Final
@@ -22,7 +23,7 @@ CREATE TABLE IF NOT EXISTS {names.RUNS} (
   StartedAt DATETIME(6) NOT NULL,
   EndedAt DATETIME(6) NULL DEFAULT NULL,
   PRIMARY KEY (Id)
-) ENGINE=InnoDB
+) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
 """
 
 REVISIONS: Final = f"""
@@ -34,7 +35,7 @@ CREATE TABLE IF NOT EXISTS {names.REVISIONS} (
   StartedAt DATETIME(6) NOT NULL,
   EndedAt DATETIME(6) NULL DEFAULT NULL,
   PRIMARY KEY (Run, Revision)
-) ENGINE=InnoDB
+) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
 """
 
 STEPS: Final = f"""
@@ -52,7 +53,7 @@ CREATE TABLE IF NOT EXISTS {names.STEPS} (
   StartedAt DATETIME(6) NOT NULL,
   EndedAt DATETIME(6) NULL DEFAULT NULL,
   PRIMARY KEY (Run, Revision, Step)
-) ENGINE=InnoDB
+) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
 """
 
 FOUND: Final = f"""
@@ -70,7 +71,7 @@ CREATE TABLE IF NOT EXISTS {names.FOUND} (
   Grants TEXT NULL,
   FoundAt DATETIME(6) NOT NULL,
   PRIMARY KEY (Revision, Kind, Name)
-) ENGINE=InnoDB
+) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
 """
 
 LEASE: Final = f"""
@@ -82,7 +83,7 @@ CREATE TABLE IF NOT EXISTS {names.LEASE} (
   Heartbeat DATETIME(6) NOT NULL,
   Expires DATETIME(6) NOT NULL,
   PRIMARY KEY (Id)
-) ENGINE=InnoDB
+) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
 """
 
 ALL: Final = (LEASE, RUNS, REVISIONS, STEPS, FOUND)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Final
 
 import pytest
@@ -25,7 +26,7 @@ from tests.support.calls import call, load_job, load_normalised, load_summary, s
 from tests.support.concurrency import h26_summariser_that_outlives_the_swap
 from tests.support.content import POLICY, fill, install_with, stamp
 from tests.support.dump import shape_of, stored_of, whole
-from tests.support.figures import count, history, partitions, total
+from tests.support.figures import History, count, history, partitions, total
 from tests.support.processes import wait_until
 from tests.support.runs import current, downgrade, upgrade
 from tests.support.scenarios import (
@@ -57,19 +58,7 @@ def old(make_database: MakeDatabase, session: OpenSession) -> Make:
     return make
 
 
-class StopsAfter(Listener):
-    """Stops the run when a step's end has been seen so many times."""
-
-    def __init__(self, number: int) -> None:
-        self.left = number
-
-    def step_ended(self, number: int, planned: Planned, outcome: Outcome, seconds: float) -> None:
-        self.left -= 1
-        if not self.left:
-            raise Stopped("Stopped on purpose.")
-
-
-# H3, H15, H18
+# H15, H17, H18
 
 
 def test_h15_dropped_month_has_the_same_rule(old: Make):
@@ -91,7 +80,7 @@ def test_h17_history_is_new_without_a_summariser_run(old: Make):
     assert summarise(db) == {}
     upgrade(db.target)
     found = history(db)
-    assert (found.by_hepspec, found.by_specint) == ({12: 1}, {3000: 1})
+    assert found == History({Decimal(12): 1}, {3000: 1})
 
 
 def test_h18_upgrade_leaves_partitions_alone(old: Make):
@@ -121,9 +110,9 @@ def test_h20_programs_run_after_any_stop(old: Make):
     db = old()
     seen = [h20_programs(db)]
     stops = 0
-    for number in range(1, STEPS_OF_230 + 1):
+    while stops < STEPS_OF_230:
         try:
-            upgrade(db.target, listener=StopsAfterNew(db))
+            upgrade(db.target, listener=StopsAfterWork())
         except Stopped:
             stops += 1
             seen.append(h20_programs(db))
@@ -132,18 +121,14 @@ def test_h20_programs_run_after_any_stop(old: Make):
             assert "ledger" in str(error)
         break
     assert stops > 10
-    assert number < STEPS_OF_230
     swapped = seen.index(NEW_PROGRAMS)
     assert seen == [OLD_PROGRAMS] * swapped + [NEW_PROGRAMS] * (len(seen) - swapped)
     assert h20_programs(db) == NEW_PROGRAMS
     assert current(db.target) == "230_figures"
 
 
-class StopsAfterNew(Listener):
+class StopsAfterWork(Listener):
     """Stops the run at the end of the first step that had something to do."""
-
-    def __init__(self, db: Session) -> None:
-        self.db = db
 
     def step_ended(self, number: int, planned: Planned, outcome: Outcome, seconds: float) -> None:
         if outcome.detail == "done":
@@ -190,7 +175,7 @@ def test_h21_official_230_is_not_taken_for_221(make_database: MakeDatabase, sess
     install_official(db, "2.2.1")
     official_update_230(db)
     before = whole(db.target)
-    with pytest.raises(ApelschemaError, match="nearest to 2.3.0"):
+    with pytest.raises(ApelschemaError, match=r"nearest to 2\.3\.0"):
         upgrade(db.target)
     assert whole(db.target) == before
 
@@ -204,7 +189,10 @@ def test_h02_stale_double_is_not_multiplied(old: Make):
     for type_ in ("HEPscore23", "HEPSPEC"):
         load_job(db, serviceLevelType=type_)
         assert summarise(db) == {}
-    assert (total(db, "HybridSuperSummaries", "NormalisedWallDuration"), count(db, "HybridSuperSummaries")) == (10040, 2)
+    assert (total(db, "HybridSuperSummaries", "NormalisedWallDuration"), count(db, "HybridSuperSummaries")) == (
+        10040,
+        2,
+    )
     upgrade(db.target)
     assert total(db, "HybridSuperSummaries", "NormalisedWallDuration") == 10040
 
@@ -216,9 +204,7 @@ def test_h02_fresh_double_is_put_right(old: Make, load):
         load(db, serviceLevelType=type_, serviceLevel=level)
         assert summarise(db) == {}
     upgrade(db.target)
-    assert total(db, "HybridSuperSummaries", "NormalisedWallDuration", "t.ServiceLevel = 12") == (
-        12000 if load is load_job else 12000
-    )
+    assert total(db, "HybridSuperSummaries", "NormalisedWallDuration", "t.ServiceLevel = 12") == 12000
     assert total(db, "HybridSuperSummaries", "NormalisedWallDuration", "t.ServiceLevel = 10") == 10000
 
 
@@ -341,9 +327,8 @@ def test_h26_busy_readers_do_not_confuse_the_barrier(old: Make, other: OpenSessi
     for thread in threads:
         thread.start()
     try:
-        for _ in range(3):
-            upgrade(db.target, writers="ignore")
-            downgrade(db.target, writers="ignore")
+        upgrade(db.target, writers="ignore")
+        downgrade(db.target, writers="ignore")
     finally:
         stop.set()
         for thread in threads:
@@ -420,5 +405,8 @@ def test_settings_of_old_routines_stay_with_them(old: Make):
         "ReplaceJobRecord", "ReplaceSummary", "ReplaceNormalisedSummary",
         "SummariseJobs", "NormaliseSummaries", "CopyNormalisedSummaries",
     }  # fmt: skip
-    assert {name for name in shapes if shape_of(db)[name] != shapes[name]} == {"NormalisedSummaries", "HybridSuperSummaries"}
+    assert {name for name in shapes if shape_of(db)[name] != shapes[name]} == {
+        "NormalisedSummaries",
+        "HybridSuperSummaries",
+    }
     assert runner.plan(db, Settings(db.target), "2.3.0") == []

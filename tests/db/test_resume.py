@@ -13,6 +13,7 @@ from apelschema.db.session import Session
 from apelschema.errors import ApelschemaError, Stopped
 from apelschema.journal import Journal
 from apelschema.listener import Listener, Outcome
+from apelschema.policy import Policy
 from apelschema.revisions import Planned
 from apelschema.steps.base import Standing
 from tests.conftest import MakeDatabase
@@ -21,8 +22,8 @@ from tests.support.dump import whole
 from tests.support.faults import Fault, expire_lease, lost_connection, stopped
 from tests.support.runs import current, downgrade, upgrade
 
-EVERY: Final = 40
-"""Of some 250 statements that a whole run sends, the fault strikes at each of this many; steps are tested one by one."""
+EVERY: Final = 50
+"""Of some 220 statements of a whole run, every so manieth meets the fault; steps are tested one by one elsewhere."""
 
 FaultOf = Callable[[Fault], AbstractContextManager[None]]
 
@@ -57,10 +58,15 @@ class StopsAt(Listener):
 
 
 class StopsAfterWork(Listener):
-    """Stops the run at the end of the first step that had something to do."""
+    """Stops the run after a few steps that had something to do: a barrier never has."""
+
+    def __init__(self, number: int = 3) -> None:
+        self.left = number
 
     def step_ended(self, number: int, planned: Planned, outcome: Outcome, seconds: float) -> None:
-        if outcome.detail in ("done", "undone"):
+        if outcome.detail in ("done", "undone") and planned.step.kind != "barrier":
+            self.left -= 1
+        if self.left == 0:
             raise Stopped("Stopped on purpose.")
 
 
@@ -72,7 +78,7 @@ def run_of(db: Session):
 
 
 def test_stopped_at_every_step_in_turn(old: Target):
-    """One command, given again and again: each time it comes one step further."""
+    """One command, given again and again: each time it comes a few steps further."""
     before = whole(old)
     upgrade(old, policy=POLICY)
     after = whole(old)
@@ -87,7 +93,7 @@ def test_stopped_at_every_step_in_turn(old: Target):
                 assert stops < 100
                 continue
             break
-        assert stops > 15
+        assert stops >= 5
         assert whole(old) == end
         with Session(old) as db:
             assert run_of(db)[0] == "done"
@@ -127,7 +133,7 @@ def test_connection_lost_anywhere_in_a_run_and_go_on(old: Target):
         downgrade(old)
         assert whole(old) == before, f"lost at statement {number}"
         number += EVERY
-    assert number > 150
+    assert number > 150  # whole runs
 
 
 @pytest.mark.faults
@@ -216,8 +222,6 @@ def test_second_fault_in_the_run_that_goes_on(old: Target):
 
 
 def test_another_policy_cannot_go_on_with_an_unfinished_run(old: Target):
-    from apelschema.policy import Policy
-
     with pytest.raises(Stopped):
         upgrade(old, policy=POLICY, listener=StopsAt(30))
     seen = whole(old)
@@ -234,7 +238,9 @@ def test_journal_tells_what_was_run(old: Target):
     downgrade(old)
     with Session(old) as db:
         runs = db.rows(f"SELECT Command, Target, FromRevision, State, Message FROM {names.RUNS} ORDER BY Id")
-        revisions = db.rows(f"SELECT Revision, Direction, EndedAt IS NOT NULL FROM {names.REVISIONS} ORDER BY StartedAt")
+        revisions = db.rows(
+            f"SELECT Revision, Direction, EndedAt IS NOT NULL FROM {names.REVISIONS} ORDER BY StartedAt"
+        )
         kept = db.value(f"SELECT COUNT(*) FROM {names.FOUND}")
     assert runs == [
         ("upgrade", "230_figures", "221_baseline", "done", None),

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from apelschema import ledger, names
+from apelschema.brake import Brake
 from apelschema.catalogue.load import load
 from apelschema.db.connect import Target
 from apelschema.db.ddl import alter_table
@@ -77,9 +78,9 @@ def old(server: TestServer) -> Iterator[Target]:
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces of a few rows, and hardly a ledger, which is not a matter of steps."""
-    monkeypatch.setattr(chunks, "FIRST_ROWS", 20)
+    monkeypatch.setattr(chunks, "FIRST_ROWS", 40)
     monkeypatch.setattr(chunks, "FEWEST_ROWS", 10)
-    monkeypatch.setattr(chunks.Pace, "of", classmethod(lambda cls, session: cls(0.5, 30)))
+    monkeypatch.setattr(chunks.Pace, "of", classmethod(lambda cls, session: cls(0.5, 60)))
     monkeypatch.setattr(ledger, "TABLES", ("SyncRecords",))
 
 
@@ -311,12 +312,29 @@ def test_step_can_be_described_in_an_empty_database(server: TestServer, name: st
         server.drop_database(target)
 
 
+def test_no_job_is_missing_at_any_moment_of_relabelling(old: Target, monkeypatch: pytest.MonkeyPatch):
+    """Rows that fall together, or apart again, do so in one transaction: whoever looks sees all jobs (P16)."""
+    monkeypatch.setattr(chunks, "FIRST_ROWS", 1)
+    monkeypatch.setattr(chunks.Pace, "next_size", lambda self, rows, took: 1)
+    seen = []
+    with Session(old) as db:
+
+        def look_now() -> None:
+            seen.append(db.one("SELECT SUM(NumberOfJobs), SUM(WallDuration) FROM HybridSuperSummaries"))
+
+        monkeypatch.setattr(Brake, "check", lambda self: look_now())
+        for direction in ("do", "undo"):
+            run(old, CHANGES["relabel"], direction)
+    assert len(seen) > 100
+    assert len(set(seen)) == 1
+
+
 def test_two_pieces_never_share_a_transaction(old: Target):
     """After a stop between pieces exactly what the watermark says is done."""
     step = CHANGES["backfill"]
-    rule = "ServiceLevelType = 'hepscore23' AND ServiceLevel <> 0 AND NormalisedWallDuration = ROUND(WallDuration * ServiceLevel)"
+    new_rule = "ServiceLevelType = 'hepscore23' AND NormalisedWallDuration = ROUND(WallDuration * ServiceLevel)"
     with Session(old) as db:
-        count = partial(db.value, f"SELECT COUNT(*) FROM HybridSuperSummaries WHERE {rule}")
+        count = partial(db.value, f"SELECT COUNT(*) FROM HybridSuperSummaries WHERE ServiceLevel <> 0 AND {new_rule}")
         before = count()
         fault = Fault(4, armed=False)
         with stopped(fault), pytest.raises(Stopped):

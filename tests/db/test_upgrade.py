@@ -92,6 +92,7 @@ def test_old_database_upgraded_equals_a_fresh_one(
     old, new = make_database(charset), make_database(charset)
     install_with(session(old), sql_mode=sql_mode)
     fill(session(old), lax=sql_mode == "")
+    stamp(session(old))
     session(old).execute("ALTER TABLE JobRecords REMOVE PARTITIONING")
     upgrade(old, policy=POLICY)
     upgrade(new, policy=POLICY)

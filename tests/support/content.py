@@ -12,6 +12,7 @@ from apelschema.names import LOOKUP_TABLES, VERSION_TABLE
 from apelschema.policy import Policy
 from apelschema.procedures import Kind, create_statement, text
 from tests.support.calls import call, load_job, load_normalised, load_summary, summarise
+from tests.support.figures import partitions
 from tests.support.install import create_objects, create_tables
 
 POLICY: Final = Policy(types={"custom": "keep-old", "none": "released", "hs06": "released", "": "released"})
@@ -78,8 +79,7 @@ def fill(db: Session, *, lax: bool) -> None:
 
 
 def _drop_oldest_partition(db: Session) -> None:
-    partitioned = "SELECT COUNT(*) FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = DATABASE() AND PARTITION_NAME = 'p2023_01'"
-    if db.value(partitioned):
+    if "p2023_01" in partitions(db):
         db.execute("ALTER TABLE JobRecords DROP PARTITION p2023_01")
 
 
@@ -150,7 +150,8 @@ def _enormous(db: Session) -> None:
 
 def _hand_made(db: Session) -> None:
     """Rows of hybrid that no rule gives, that the new rule gives already, and the dead table."""
-    of_vo = "WHERE VOID = (SELECT v.id FROM VOs AS v WHERE v.name = %s) AND SiteID = (SELECT s.id FROM Sites AS s WHERE s.name = %s)"
+    of_site = "SiteID = (SELECT s.id FROM Sites AS s WHERE s.name = %s)"
+    of_vo = f"WHERE VOID = (SELECT v.id FROM VOs AS v WHERE v.name = %s) AND {of_site}"
     changes = (
         ("NormalisedWallDuration = 123456", "vo4"),
         ("NormalisedCpuDuration = NormalisedCpuDuration + 1", "vo5"),
@@ -161,10 +162,10 @@ def _hand_made(db: Session) -> None:
         assert db.execute(f"UPDATE HybridSuperSummaries SET {change} {of_vo}", (vo, HISTORY_SITE)) == 1
     for number in range(3):
         db.execute(
-            "INSERT INTO SuperSummaries (SiteID, Month, Year, GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId,"
-            " InfrastructureType, ServiceLevelType, ServiceLevel, NodeCount, Processors, EarliestEndTime, LatestEndTime,"
-            " WallDuration, CpuDuration, NumberOfJobs) VALUES (1, 1, 2011, 1, %s, 1, 1, 1, 'grid', 'si2k', 1500, 1, 1,"
-            " NULL, NULL, 10, 10, 1)",
+            "INSERT INTO SuperSummaries (SiteID, Month, Year, GlobalUserNameID, VOID, VOGroupID, VORoleID,"
+            " SubmitHostId, InfrastructureType, ServiceLevelType, ServiceLevel, NodeCount, Processors,"
+            " EarliestEndTime, LatestEndTime, WallDuration, CpuDuration, NumberOfJobs)"
+            " VALUES (1, 1, 2011, 1, %s, 1, 1, 1, 'grid', 'si2k', 1500, 1, 1, NULL, NULL, 10, 10, 1)",
             (number,),
         )
     db.execute("INSERT INTO LastUpdated (Type) VALUES ('sent')")

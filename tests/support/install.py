@@ -7,6 +7,7 @@ from apelschema.catalogue.load import load
 from apelschema.db.ddl import create_table
 from apelschema.db.session import Session
 from apelschema.policy import Policy
+from apelschema.routine_tables import MARKS_TABLE, REPLACED_TABLE
 
 Text = Callable[[procedures.Kind, str], str]
 """Gives the CREATE statement of an object from its kind and name."""
@@ -37,3 +38,9 @@ def create_objects(db: Session, release: str, text: Text, *, sql_mode: str | Non
             db.execute(text("routine", name))
         for name in entry.views:
             db.execute(text("view", name))
+
+
+def create_routine_tables(db: Session) -> None:
+    """The two tables that this project's routines write and do not need."""
+    for definition in (REPLACED_TABLE, MARKS_TABLE):
+        db.execute(definition)

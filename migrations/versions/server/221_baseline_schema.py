@@ -9,9 +9,10 @@ branch_labels = None
 depends_on = None
 release = "2.2.1"
 
+# The first one is a table that tells the kind: a database with it alone, after a stop, is known as APEL's server.
 TABLES = (
-    "Sites", "DNs", "SubmitHosts", "MachineNames", "Queues", "VOs", "VORoles", "VOGroups", "LastUpdated", "JobRecords",
-    "Summaries", "NormalisedSummaries", "SuperSummaries", "HybridSuperSummaries", "SyncRecords",
+    "Summaries", "Sites", "DNs", "SubmitHosts", "MachineNames", "Queues", "VOs", "VORoles", "VOGroups", "LastUpdated",
+    "JobRecords", "NormalisedSummaries", "SuperSummaries", "HybridSuperSummaries", "SyncRecords",
 )  # fmt: skip
 ROUTINES = (
     "SiteLookup", "DNLookup", "SubmitHostLookup", "MachineNameLookup", "QueueLookup", "VOLookup", "VORoleLookup",

@@ -10,22 +10,60 @@ copyNormalised: BEGIN
     DECLARE itsNodes, itsProcessors, itsPublisher INT;
     DECLARE itsWall, itsCpu, itsNormalisedWall, itsNormalisedCpu, itsJobs BIGINT UNSIGNED;
 
+    BEGIN
+        -- So that loaders need not wait for what is read here, nor lose messages to a deadlock: REPLACE ... SELECT
+        -- locks what it reads at REPEATABLE READ. For this transaction alone; where one is open already (1568) it
+        -- stays as it is. InnoDB refuses to write at READ COMMITTED to a binary log of statements.
+        DECLARE CONTINUE HANDLER FOR 1568
+        BEGIN
+        END;
+
+        IF NOT (@@GLOBAL.log_bin AND @@SESSION.binlog_format = 'STATEMENT') THEN
+            SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        END IF;
+    END;
+
     SET startedAt = NOW();
 
     copying: LOOP
-        -- First of all, and before anything is looked at: at REPEATABLE READ the first look fixes what later ones
-        -- see. (SET reads with a lock there, as the statements below do.)
-        SET levelZero = EXISTS (
-            SELECT 1
-            FROM (SELECT DISTINCT n.SiteID FROM NormalisedSummaries AS n) AS o
-            STRAIGHT_JOIN Summaries AS s ON s.SiteID = o.SiteID
-            WHERE s.ServiceLevel = 0
-        ) OR EXISTS (
-            SELECT 1
-            FROM (SELECT DISTINCT n.SiteID FROM NormalisedSummaries AS n) AS o
-            STRAIGHT_JOIN JobRecords AS j IGNORE INDEX (PRIMARY) ON j.SiteID = o.SiteID
-            WHERE j.ServiceLevel = 0
-        );
+        -- First of all, and before anything is looked at: at REPEATABLE READ the first look fixes what later
+        -- ones see. REPLACE ... SELECT is no look, and at READ COMMITTED it locks nothing that it reads; a SET or
+        -- SELECT would do the one or the other. Are there sources of level 0 at sites that send normalised
+        -- summaries? Where that cannot be written down: as if there were.
+        BEGIN
+            DECLARE CONTINUE HANDLER FOR
+                1017, 1036, 1048, 1054, 1062, 1114, 1142, 1143, 1146, 1264, 1265, 1356, 1364, 1366, 1406,
+                1449, 1467, 1471, 1932
+                SET levelZero = TRUE;
+
+            SET levelZero = FALSE;
+            REPLACE INTO apelschema_marks (Name, MarkTime)
+            SELECT 'sources of level 0', startedAt
+            FROM (SELECT 1 AS Dummy) AS one
+            WHERE EXISTS (
+                SELECT 1
+                FROM (SELECT DISTINCT n.SiteID FROM NormalisedSummaries AS n) AS o
+                STRAIGHT_JOIN Summaries AS s ON s.SiteID = o.SiteID
+                WHERE s.ServiceLevel = 0
+            ) OR EXISTS (
+                SELECT 1
+                FROM (SELECT DISTINCT n.SiteID FROM NormalisedSummaries AS n) AS o
+                STRAIGHT_JOIN JobRecords AS j IGNORE INDEX (PRIMARY) ON j.SiteID = o.SiteID
+                WHERE j.ServiceLevel = 0
+            );
+            SET levelZero = levelZero OR ROW_COUNT() > 0;
+        END;
+
+        BEGIN
+            -- As above, for a caller in autocommit, where each statement is a transaction.
+            DECLARE CONTINUE HANDLER FOR 1568
+            BEGIN
+            END;
+
+            IF NOT (@@GLOBAL.log_bin AND @@SESSION.binlog_format = 'STATEMENT') THEN
+                SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+            END IF;
+        END;
 
         IF NOT levelZero THEN
             REPLACE INTO HybridSuperSummaries (
@@ -47,8 +85,9 @@ copyNormalised: BEGIN
                 n.CpuDuration, n.NormalisedWallDuration, n.NormalisedCpuDuration, n.NumberOfJobs
             FROM NormalisedSummaries AS n;
         ELSE
-            -- A key may have a level-0 source beside the normalised summary: the sum of both, as SummariseJobs and
-            -- NormaliseSummaries write it too, or once where all figures are the same (one month by two routes).
+            -- A key may have a source of level 0 beside the normalised summary: the sum of both, as
+            -- SummariseJobs and NormaliseSummaries write it too, or once where all figures are the same
+            -- (one month by two routes).
             REPLACE INTO HybridSuperSummaries (
                 SiteID, Month, Year, GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId,
                 Infrastructure, ServiceLevelType, ServiceLevel, NodeCount, Processors, EarliestEndTime,
@@ -61,7 +100,10 @@ copyNormalised: BEGIN
                 IF(
                     b.SiteID IS NULL,
                     n.EarliestEndTime,
-                    COALESCE(LEAST(n.EarliestEndTime, b.EarliestEndTime), n.EarliestEndTime, b.EarliestEndTime)
+                    COALESCE(
+                        LEAST(n.EarliestEndTime, b.EarliestEndTime),
+                        n.EarliestEndTime, b.EarliestEndTime
+                    )
                 ),
                 IF(
                     b.SiteID IS NULL,
@@ -71,25 +113,43 @@ copyNormalised: BEGIN
                 IF(
                     b.SiteID IS NULL
                         OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
-                            <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
+                            <=> (
+                                b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime
+                            ),
                     n.WallDuration,
-                    IF(b.WallDuration > 18446744073709551615 - n.WallDuration, 18446744073709551615, n.WallDuration + b.WallDuration)
+                    IF(
+                        b.WallDuration > 18446744073709551615 - n.WallDuration,
+                        18446744073709551615,
+                        n.WallDuration + b.WallDuration
+                    )
                 ),
                 IF(
                     b.SiteID IS NULL
                         OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
-                            <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
+                            <=> (
+                                b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime
+                            ),
                     n.CpuDuration,
-                    IF(b.CpuDuration > 18446744073709551615 - n.CpuDuration, 18446744073709551615, n.CpuDuration + b.CpuDuration)
+                    IF(
+                        b.CpuDuration > 18446744073709551615 - n.CpuDuration,
+                        18446744073709551615,
+                        n.CpuDuration + b.CpuDuration
+                    )
                 ),
                 n.NormalisedWallDuration,
                 n.NormalisedCpuDuration,
                 IF(
                     b.SiteID IS NULL
                         OR (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime)
-                            <=> (b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime),
+                            <=> (
+                                b.NumberOfJobs, b.WallDuration, b.CpuDuration, b.EarliestEndTime, b.LatestEndTime
+                            ),
                     n.NumberOfJobs,
-                    IF(b.NumberOfJobs > 18446744073709551615 - n.NumberOfJobs, 18446744073709551615, n.NumberOfJobs + b.NumberOfJobs)
+                    IF(
+                        b.NumberOfJobs > 18446744073709551615 - n.NumberOfJobs,
+                        18446744073709551615,
+                        n.NumberOfJobs + b.NumberOfJobs
+                    )
                 )
             FROM (
                 SELECT
@@ -99,14 +159,12 @@ copyNormalised: BEGIN
                         LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'),
                         'None',
                         n.Infrastructure
-                    )
-                        AS Infrastructure,
+                    ) AS Infrastructure,
                     IF(
                         LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'),
                         '',
                         LOWER(TRIM(n.ServiceLevelType))
-                    )
-                        AS ServiceLevelType,
+                    ) AS ServiceLevelType,
                     n.NodeCount, n.Processors, n.EarliestEndTime, n.LatestEndTime, n.WallDuration,
                     n.CpuDuration, n.NormalisedWallDuration, n.NormalisedCpuDuration, n.NumberOfJobs
                 FROM NormalisedSummaries AS n
@@ -119,8 +177,7 @@ copyNormalised: BEGIN
                         LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'),
                         'None',
                         s.InfrastructureType
-                    )
-                        AS Infrastructure,
+                    ) AS Infrastructure,
                     s.ServiceLevelType, s.NodeCount, s.Processors, s.EarliestEndTime, s.LatestEndTime,
                     s.WallDuration, s.CpuDuration, s.NumberOfJobs
                 FROM (SELECT DISTINCT n.SiteID FROM NormalisedSummaries AS n) AS o
@@ -149,8 +206,7 @@ copyNormalised: BEGIN
                             LOWER(TRIM(IFNULL(r.InfrastructureType, ''))) IN ('', 'none', 'null'),
                             'None',
                             r.InfrastructureType
-                        )
-                            AS Infrastructure,
+                        ) AS Infrastructure,
                         r.ServiceLevelType,
                         LEAST(r.NodeCount, 2147483647) AS NodeCount,
                         LEAST(r.Processors, 2147483647) AS Processors,
@@ -161,7 +217,7 @@ copyNormalised: BEGIN
                     STRAIGHT_JOIN JobRecords AS r IGNORE INDEX (PRIMARY) ON r.SiteID = o.SiteID
                     WHERE r.ServiceLevel = 0
                 ) AS j
-                -- Of jobs and a summary under one key the summary counts: NormaliseSummaries comes after SummariseJobs.
+                -- Of jobs and a summary under one key the summary counts: NormaliseSummaries comes last.
                 WHERE NOT EXISTS (
                     SELECT 1
                     FROM Summaries AS s
@@ -181,8 +237,7 @@ copyNormalised: BEGIN
                             LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'),
                             'None',
                             s.InfrastructureType
-                        )
-                            = j.Infrastructure
+                        ) = j.Infrastructure
                 )
                 GROUP BY
                     j.SiteID, j.Month, j.Year, j.GlobalUserNameID, j.VOID, j.VOGroupID, j.VORoleID,
@@ -300,7 +355,8 @@ copyNormalised: BEGIN
                 IF stands THEN
                     BEGIN
                         DECLARE CONTINUE HANDLER FOR
-                            1017, 1036, 1048, 1054, 1062, 1114, 1142, 1143, 1146, 1264, 1265, 1356, 1364, 1366, 1406,
+                            1017, 1036, 1048, 1054, 1062, 1114, 1142, 1143, 1146,
+                            1264, 1265, 1356, 1364, 1366, 1406,
                             1449, 1467, 1471, 1932
                         BEGIN
                         END;
@@ -347,9 +403,10 @@ copyNormalised: BEGIN
     END LOOP;
 
     BEGIN
-        -- Copies whose source was replaced. One goes only when it is a copy for certain (level 0, and normalised
-        -- or without any duration), its source is gone, what replaced it stands in the source table and here,
-        -- and no job or summary of level 0 is behind the key. All else stays: a source may have been purged.
+        -- Copies whose source was replaced. One goes only when it is a copy for certain (level 0, and
+        -- normalised or without any duration), its source is gone, what replaced it stands in the source table
+        -- and here, and no job or summary of level 0 is behind the key. All else stays: a source may have been
+        -- purged.
         DECLARE stale CURSOR FOR
             SELECT
                 -- Two typed rows may have replaced one untyped, which goes once.
@@ -404,14 +461,12 @@ copyNormalised: BEGIN
                             LOWER(TRIM(own.ServiceLevelType)) IN ('none', 'null'),
                             '',
                             LOWER(TRIM(own.ServiceLevelType))
-                        )
-                            = h.ServiceLevelType
+                        ) = h.ServiceLevelType
                         AND IF(
                             LOWER(TRIM(IFNULL(own.Infrastructure, ''))) IN ('', 'none', 'null'),
                             'None',
                             own.Infrastructure
-                        )
-                            = h.Infrastructure
+                        ) = h.Infrastructure
                 )
                 AND EXISTS (
                     SELECT 1
@@ -467,7 +522,7 @@ copyNormalised: BEGIN
             SET stands = TRUE;
 
             IF levelZero THEN
-                -- Here, where its key is constant, and not above: MariaDB might read all of JobRecords for that.
+                -- Here, where the key is constant, and not above, where MariaDB might read all of JobRecords.
                 SELECT NOT EXISTS (
                     SELECT 1
                     FROM Summaries AS s
@@ -487,8 +542,7 @@ copyNormalised: BEGIN
                             LOWER(TRIM(IFNULL(s.InfrastructureType, ''))) IN ('', 'none', 'null'),
                             'None',
                             s.InfrastructureType
-                        )
-                            = itsInfrastructure
+                        ) = itsInfrastructure
                 )
                 AND NOT EXISTS (
                     SELECT 1
@@ -504,8 +558,7 @@ copyNormalised: BEGIN
                             LOWER(TRIM(IFNULL(j.InfrastructureType, ''))) IN ('', 'none', 'null'),
                             'None',
                             j.InfrastructureType
-                        )
-                            = itsInfrastructure
+                        ) = itsInfrastructure
                         AND j.SubmitHostID = itsHost
                         AND j.ServiceLevelType = itsType
                         AND j.ServiceLevel = 0
@@ -518,7 +571,8 @@ copyNormalised: BEGIN
             IF stands THEN
                 BEGIN
                     DECLARE CONTINUE HANDLER FOR
-                        1017, 1036, 1048, 1054, 1062, 1114, 1142, 1143, 1146, 1264, 1265, 1356, 1364, 1366, 1406,
+                        1017, 1036, 1048, 1054, 1062, 1114, 1142, 1143, 1146,
+                        1264, 1265, 1356, 1364, 1366, 1406,
                         1449, 1467, 1471, 1932
                     BEGIN
                     END;

@@ -1,5 +1,18 @@
 CREATE PROCEDURE NormaliseSummaries ()
 BEGIN
+    BEGIN
+        -- So that loaders need not wait for what is read here, nor lose messages to a deadlock: REPLACE ... SELECT
+        -- locks what it reads at REPEATABLE READ. For this transaction alone; where one is open already (1568) it
+        -- stays as it is. InnoDB refuses to write at READ COMMITTED to a binary log of statements.
+        DECLARE CONTINUE HANDLER FOR 1568
+        BEGIN
+        END;
+
+        IF NOT (@@GLOBAL.log_bin AND @@SESSION.binlog_format = 'STATEMENT') THEN
+            SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        END IF;
+    END;
+
     REPLACE INTO HybridSuperSummaries (
         SiteID,
         Month,
@@ -55,14 +68,22 @@ BEGIN
                 OR (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
                     <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
             s.WallDuration,
-            IF(n.WallDuration > 18446744073709551615 - s.WallDuration, 18446744073709551615, s.WallDuration + n.WallDuration)
+            IF(
+                n.WallDuration > 18446744073709551615 - s.WallDuration,
+                18446744073709551615,
+                s.WallDuration + n.WallDuration
+            )
         ),
         IF(
             n.SiteID IS NULL
                 OR (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
                     <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
             s.CpuDuration,
-            IF(n.CpuDuration > 18446744073709551615 - s.CpuDuration, 18446744073709551615, s.CpuDuration + n.CpuDuration)
+            IF(
+                n.CpuDuration > 18446744073709551615 - s.CpuDuration,
+                18446744073709551615,
+                s.CpuDuration + n.CpuDuration
+            )
         ),
         -- 0.004 is 1/250, exact whatever div_precision_increment says.
         LEAST(GREATEST(ROUND(
@@ -78,11 +99,16 @@ BEGIN
                 OR (s.NumberOfJobs, s.WallDuration, s.CpuDuration, s.EarliestEndTime, s.LatestEndTime)
                     <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
             s.NumberOfJobs,
-            IF(n.NumberOfJobs > 18446744073709551615 - s.NumberOfJobs, 18446744073709551615, s.NumberOfJobs + n.NumberOfJobs)
+            IF(
+                n.NumberOfJobs > 18446744073709551615 - s.NumberOfJobs,
+                18446744073709551615,
+                s.NumberOfJobs + n.NumberOfJobs
+            )
         )
     FROM Summaries AS s
     -- A summary of level 0 may share its key with the copy of a normalised summary: the sum of both, as
-    -- CopyNormalisedSummaries writes it too, or once where all figures are the same (one month by two routes).
+    -- CopyNormalisedSummaries writes it too, or once where all figures are the same (one month by two
+    -- routes).
     LEFT JOIN NormalisedSummaries AS n ON s.ServiceLevel = 0
         AND n.SiteID = s.SiteID
         AND n.Month = s.Month

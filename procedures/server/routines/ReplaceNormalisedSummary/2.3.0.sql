@@ -22,7 +22,6 @@ CREATE PROCEDURE ReplaceNormalisedSummary (
 )
 BEGIN
     DECLARE sentType VARCHAR(50) DEFAULT LOWER(TRIM(IFNULL(serviceLevelType, '')));
-    DECLARE ownSite, ownUser, ownVO, ownGroup, ownRole, ownHost INT;
 
     IF sentType IN ('none', 'null') THEN
         SET sentType = '';
@@ -73,43 +72,38 @@ BEGIN
         DNLookup(publisherDN)
     );
 
-    -- SET, not SELECT: a lookup in a SELECT reads the transaction's snapshot, may miss a name and add it twice.
-    SET ownSite = SiteLookup(site),
-        ownUser = DNLookup(globalUserName),
-        ownVO = VOLookup(vo),
-        ownGroup = VOGroupLookup(voGroup),
-        ownRole = VORoleLookup(voRole),
-        ownHost = SubmitHostLookup(submitHost);
-
     BEGIN
         DECLARE nothingLeft BOOLEAN DEFAULT FALSE;
         DECLARE otherType VARCHAR(50);
         DECLARE otherInfrastructure VARCHAR(20);
         DECLARE otherEarliest, otherLatest, otherUpdated DATETIME;
         DECLARE otherWall, otherCpu, otherNormalisedWall, otherNormalisedCpu, otherJobs BIGINT UNSIGNED;
-        DECLARE otherPublisher INT;
+        DECLARE otherSite, otherUser, otherVO, otherGroup, otherRole, otherHost, otherPublisher INT;
         DECLARE CONTINUE HANDLER FOR NOT FOUND SET nothingLeft = TRUE;
 
         -- What the new row replaces under its key: an untyped one is the total of the key and replaces all
         -- others, a typed one replaces the untyped and its own type in another spelling. The look takes no
-        -- lock, and only what it saw is deleted: to delete a row that is not there would lock the gap.
+        -- lock, and only what it saw is deleted: to delete a row that is not there would lock the gap. By the
+        -- names themselves, because the lookup functions would take twice as long.
         replacing: LOOP
             SELECT
+                n.SiteID, n.GlobalUserNameID, n.VOID, n.VOGroupID, n.VORoleID, n.SubmitHostId,
                 n.ServiceLevelType, n.Infrastructure, n.EarliestEndTime, n.LatestEndTime, n.WallDuration,
                 n.CpuDuration, n.NormalisedWallDuration, n.NormalisedCpuDuration, n.NumberOfJobs,
                 n.PublisherDNID, n.UpdateTime
             INTO
+                otherSite, otherUser, otherVO, otherGroup, otherRole, otherHost,
                 otherType, otherInfrastructure, otherEarliest, otherLatest, otherWall, otherCpu,
                 otherNormalisedWall, otherNormalisedCpu, otherJobs, otherPublisher, otherUpdated
             FROM NormalisedSummaries AS n
-            WHERE n.SiteID = ownSite
+            WHERE n.SiteID = (SELECT known.id FROM Sites AS known WHERE known.name = site)
                 AND n.Month = month
                 AND n.Year = year
-                AND n.GlobalUserNameID = ownUser
-                AND n.VOID = ownVO
-                AND n.VORoleID = ownRole
-                AND n.VOGroupID = ownGroup
-                AND n.SubmitHostId = ownHost
+                AND n.GlobalUserNameID = (SELECT known.id FROM DNs AS known WHERE known.name = globalUserName)
+                AND n.VOID = (SELECT known.id FROM VOs AS known WHERE known.name = vo)
+                AND n.VORoleID = (SELECT known.id FROM VORoles AS known WHERE known.name = voRole)
+                AND n.VOGroupID = (SELECT known.id FROM VOGroups AS known WHERE known.name = voGroup)
+                AND n.SubmitHostId = (SELECT known.id FROM SubmitHosts AS known WHERE known.name = submitHost)
                 AND n.NodeCount = nodeCount
                 AND n.Processors = processors
                 AND n.ServiceLevelType <> sentType
@@ -139,22 +133,22 @@ BEGIN
                     CpuDuration, NormalisedWallDuration, NormalisedCpuDuration, NumberOfJobs, PublisherDNID
                 )
                 VALUES (
-                    'NormalisedSummaries', 'sent again', sentType, otherUpdated, ownSite, month, year,
-                    ownUser, ownVO, ownGroup, ownRole, ownHost, otherInfrastructure, otherType, nodeCount,
+                    'NormalisedSummaries', 'sent again', sentType, otherUpdated, otherSite, month, year,
+                    otherUser, otherVO, otherGroup, otherRole, otherHost, otherInfrastructure, otherType, nodeCount,
                     processors, otherEarliest, otherLatest, otherWall, otherCpu, otherNormalisedWall,
                     otherNormalisedCpu, otherJobs, otherPublisher
                 );
             END;
 
             DELETE FROM NormalisedSummaries
-            WHERE NormalisedSummaries.SiteID = ownSite
+            WHERE NormalisedSummaries.SiteID = otherSite
                 AND NormalisedSummaries.Month = month
                 AND NormalisedSummaries.Year = year
-                AND NormalisedSummaries.GlobalUserNameID = ownUser
-                AND NormalisedSummaries.VOID = ownVO
-                AND NormalisedSummaries.VORoleID = ownRole
-                AND NormalisedSummaries.VOGroupID = ownGroup
-                AND NormalisedSummaries.SubmitHostId = ownHost
+                AND NormalisedSummaries.GlobalUserNameID = otherUser
+                AND NormalisedSummaries.VOID = otherVO
+                AND NormalisedSummaries.VORoleID = otherRole
+                AND NormalisedSummaries.VOGroupID = otherGroup
+                AND NormalisedSummaries.SubmitHostId = otherHost
                 AND NormalisedSummaries.NodeCount = nodeCount
                 AND NormalisedSummaries.Processors = processors
                 AND NormalisedSummaries.ServiceLevelType = otherType;

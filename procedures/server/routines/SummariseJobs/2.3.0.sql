@@ -3,8 +3,21 @@ BEGIN
     DECLARE mustFold BOOLEAN DEFAULT FALSE;
 
     BEGIN
-        -- Only NULL infrastructure, year or month of a group can bring this error: see below.
-        DECLARE CONTINUE HANDLER FOR 1048 SET mustFold = TRUE;
+        -- So that loaders need not wait for what is read here, nor lose messages to a deadlock: REPLACE ... SELECT
+        -- locks what it reads at REPEATABLE READ. For this transaction alone; where one is open already (1568) it
+        -- stays as it is. InnoDB refuses to write at READ COMMITTED to a binary log of statements.
+        DECLARE CONTINUE HANDLER FOR 1568
+        BEGIN
+        END;
+
+        IF NOT (@@GLOBAL.log_bin AND @@SESSION.binlog_format = 'STATEMENT') THEN
+            SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        END IF;
+    END;
+
+    BEGIN
+        -- Only a NULL infrastructure, year or month of a group can bring these, by plan one or the other.
+        DECLARE CONTINUE HANDLER FOR 1048, 1265 SET mustFold = TRUE;
 
         -- By the bare columns, in the order of SummaryIdx, which then serves the groups one after the other.
         -- 'None' in any other spelling becomes NULL here: two such groups may be one, so the statement
@@ -81,6 +94,17 @@ BEGIN
             j.Processors;
     END;
 
+    BEGIN
+        -- As above, for a caller in autocommit, where each statement is a transaction.
+        DECLARE CONTINUE HANDLER FOR 1568
+        BEGIN
+        END;
+
+        IF NOT (@@GLOBAL.log_bin AND @@SESSION.binlog_format = 'STATEMENT') THEN
+            SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        END IF;
+    END;
+
     -- Jobs of level 0, and all of them where any infrastructure, year or month has to be made out first.
     REPLACE INTO HybridSuperSummaries (
         SiteID,
@@ -133,14 +157,22 @@ BEGIN
                 OR (g.NumberOfJobs, g.WallDuration, g.CpuDuration, g.EarliestEndTime, g.LatestEndTime)
                     <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
             g.WallDuration,
-            IF(n.WallDuration > 18446744073709551615 - g.WallDuration, 18446744073709551615, g.WallDuration + n.WallDuration)
+            IF(
+                n.WallDuration > 18446744073709551615 - g.WallDuration,
+                18446744073709551615,
+                g.WallDuration + n.WallDuration
+            )
         ),
         IF(
             n.SiteID IS NULL
                 OR (g.NumberOfJobs, g.WallDuration, g.CpuDuration, g.EarliestEndTime, g.LatestEndTime)
                     <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
             g.CpuDuration,
-            IF(n.CpuDuration > 18446744073709551615 - g.CpuDuration, 18446744073709551615, g.CpuDuration + n.CpuDuration)
+            IF(
+                n.CpuDuration > 18446744073709551615 - g.CpuDuration,
+                18446744073709551615,
+                g.CpuDuration + n.CpuDuration
+            )
         ),
         LEAST(g.NormalisedWallDuration + IFNULL(n.NormalisedWallDuration, 0), 18446744073709551615),
         LEAST(g.NormalisedCpuDuration + IFNULL(n.NormalisedCpuDuration, 0), 18446744073709551615),
@@ -149,7 +181,11 @@ BEGIN
                 OR (g.NumberOfJobs, g.WallDuration, g.CpuDuration, g.EarliestEndTime, g.LatestEndTime)
                     <=> (n.NumberOfJobs, n.WallDuration, n.CpuDuration, n.EarliestEndTime, n.LatestEndTime),
             g.NumberOfJobs,
-            IF(n.NumberOfJobs > 18446744073709551615 - g.NumberOfJobs, 18446744073709551615, g.NumberOfJobs + n.NumberOfJobs)
+            IF(
+                n.NumberOfJobs > 18446744073709551615 - g.NumberOfJobs,
+                18446744073709551615,
+                g.NumberOfJobs + n.NumberOfJobs
+            )
         )
     FROM (
         SELECT
@@ -220,7 +256,8 @@ BEGIN
             j.Processors
     ) AS g
     -- Jobs of level 0 may share their key with the copy of a normalised summary: the sum of both, as
-    -- CopyNormalisedSummaries writes it too, or once where all figures are the same (one month by two routes).
+    -- CopyNormalisedSummaries writes it too, or once where all figures are the same (one month by two
+    -- routes).
     LEFT JOIN NormalisedSummaries AS n ON g.ServiceLevel = 0
         AND n.SiteID = g.SiteID
         AND n.Month = g.Month

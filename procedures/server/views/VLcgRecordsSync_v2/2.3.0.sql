@@ -11,5 +11,6 @@ SELECT
 FROM SyncRecords AS r
 INNER JOIN Sites AS site ON site.id = r.SiteID
 GROUP BY
-    RecordIdentity,
-    ExecutingSite
+    site.name,
+    r.Year,
+    r.Month

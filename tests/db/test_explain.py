@@ -1,0 +1,98 @@
+"""How the server reads for our summarising procedures (semantics.md section 4 rules 3 and 4)."""
+
+import re
+
+import pytest
+
+from apelschema import procedures
+from apelschema.db.session import Session
+from tests.db.conftest import MakeInstalled
+from tests.support.calls import load_job, load_normalised, load_summary, summarise
+
+JOBS = 3000
+
+
+def statements(routine: str, start: str) -> list[str]:
+    """The statements of a routine's text that begin so."""
+    text = re.sub(r"--(?=\s).*", "", procedures.text("routine", routine, "2.3.0"))
+    return [found[1] for found in re.finditer(rf"({start}.*?);", text, re.DOTALL)]
+
+
+def explained(db: Session, statement: str) -> list[dict[str, str]]:
+    """EXPLAIN's rows as text, by column, for the query in a statement."""
+    rows = db.dicts(f"EXPLAIN FORMAT=TRADITIONAL {statement[statement.index('SELECT') :]}")
+    return [{name: str(value) for name, value in row.items()} for row in rows]
+
+
+@pytest.fixture
+def filled(installed: MakeInstalled) -> Session:
+    """Some thousand jobs in groups of a few, as many summaries of both kinds."""
+    db = installed()
+    if not db.server.is_mariadb:
+        pytest.skip("plans are promised for MariaDB; MySQL weighs an index of a partitioned table differently")
+    load_job(db)
+    load_summary(db)
+    load_normalised(db)
+    db.execute("CREATE TEMPORARY TABLE Digits (number INT PRIMARY KEY)")
+    db.execute(f"INSERT INTO Digits VALUES {', '.join(f'({number})' for number in range(100))}")
+    db.execute("CREATE TEMPORARY TABLE MoreDigits SELECT * FROM Digits")
+    for table, number in (("JobRecords", "LocalJobId"), ("Summaries", "Year"), ("NormalisedSummaries", "Year")):
+        columns = [str(row[0]) for row in db.rows(f"SHOW COLUMNS FROM {table}")]
+        values = ["5000 + d.number" if name == number else f"t.{name}" for name in columns]
+        if table == "JobRecords":
+            values[columns.index("GlobalUserNameID")] = "1 + d.number DIV 5"
+        db.execute(
+            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM {table} AS t,"
+            " (SELECT 100 * a.number + b.number + 2 AS number FROM Digits AS a, MoreDigits AS b"
+            f" WHERE 100 * a.number + b.number < {JOBS}) AS d"
+        )
+    db.execute("UPDATE NormalisedSummaries SET UpdateTime = '2024-02-01 00:00:00' WHERE Year > 5100")
+    assert summarise(db) == {}
+    db.rows("ANALYZE TABLE JobRecords, Summaries, NormalisedSummaries, HybridSuperSummaries")
+    return db
+
+
+def test_jobs_are_read_in_the_order_of_the_index(filled: Session):
+    by_index, level_zero = statements("SummariseJobs", "REPLACE INTO")
+    (row,) = explained(filled, by_index)
+    assert row["key"] == "SummaryIdx"
+    assert "Using index" in row["Extra"]
+    assert "temporary" not in row["Extra"]
+    assert "filesort" not in row["Extra"]
+    jobs = next(row for row in explained(filled, level_zero.replace("mustFold", "FALSE")) if row["table"] == "j")
+    assert (jobs["key"], "Using index" in jobs["Extra"]) == ("SummaryIdx", True)
+
+
+def test_summaries_meet_normalised_ones_by_key(filled: Session):
+    (statement,) = statements("NormaliseSummaries", "REPLACE INTO")
+    summaries, normalised = explained(filled, statement)
+    assert summaries["table"] == "s"
+    assert (normalised["table"], normalised["key"]) == ("n", "PRIMARY")
+
+
+def test_copying_reads_the_source_once(filled: Session):
+    mark, plain, with_level_zero = statements("CopyNormalisedSummaries", "REPLACE INTO")
+    assert [row["table"] for row in explained(filled, plain)] == ["n"]
+    sites = [row for row in explained(filled, mark.replace("startedAt", "NOW()")) if row["table"] == "n"]
+    assert {row["Extra"] for row in sites} == {"Using index for group-by"}
+    jobs = next(row for row in explained(filled, with_level_zero) if row["table"] == "r")
+    assert jobs["key"] == "SummaryIdx"
+
+
+def test_stale_copies_are_looked_for_by_key_and_never_among_all_jobs(filled: Session):
+    for look in statements("CopyNormalisedSummaries", "CURSOR FOR"):
+        query = look.removeprefix("CURSOR FOR").replace("since IS NULL OR ", "")
+        query = query.replace(">= since", ">= NOW() - INTERVAL 1 DAY").replace("startedAt", "NOW()")
+        rows = explained(filled, query)
+        assert [row["table"] for row in rows if row["type"] == "ALL"] in (["n"], ["y"])
+        assert "j" not in {row["table"] for row in rows}
+
+
+def test_without_odd_rows_jobs_are_grouped_once(filled: Session):
+    """The statement that folds does nothing but look for level 0 then: no group is written twice."""
+    filled.execute("FLUSH STATUS")
+    filled.execute("CALL SummariseJobs()")
+    written = {name: int(value) for name, value in filled.rows("SHOW SESSION STATUS LIKE 'Handler_%write'")}
+    groups = filled.value("SELECT COUNT(DISTINCT j.GlobalUserNameID) FROM JobRecords AS j")
+    assert groups > JOBS // 10
+    assert written == {"Handler_write": groups, "Handler_tmp_write": 0}
