@@ -14,7 +14,7 @@ STEPS = [("2.2.1", "2.3.0"), ("2.3.0", "2.4.1"), ("2.4.1", "2.5.0"), ("2.2.1", "
 @pytest.mark.parametrize(("old", "new"), STEPS)
 def test_altered_tables_equal_fresh_ones_forth_and_back(old, new, database: Target, session: OpenSession):
     db = session(database)
-    create_tables(db, old)
+    create_tables(db, old, all_partitions=True)
     for start, goal in ((old, new), (new, old)):
         for name, table in load(goal).tables.items():
             live = read_table(db, name)
@@ -29,7 +29,7 @@ def test_altered_tables_equal_fresh_ones_forth_and_back(old, new, database: Targ
 
 def test_an_alter_made_from_the_live_table_does_the_same(database: Target, session: OpenSession):
     db = session(database)
-    create_tables(db, "2.2.1")
+    create_tables(db, "2.2.1", all_partitions=True)
     for name, table in load("2.5.0").tables.items():
         live = read_table(db, name)
         assert live is not None

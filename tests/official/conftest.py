@@ -15,9 +15,9 @@ MakeOfficial = Callable[..., Session]
 def official(make_database: MakeDatabase, session: OpenSession) -> MakeOfficial:
     """A function that makes databases: ``official("2.2.1", collation=None, sql_mode=None)`` -> Session."""
 
-    def make(release: str, *, collation: str | None = None, sql_mode: str | None = None) -> Session:
+    def make(release: str, *, collation: str | None = None, sql_mode: str | None = None, **options: bool) -> Session:
         db = session(make_database(collation=collation))
-        install_official(db, release, sql_mode=sql_mode)
+        install_official(db, release, sql_mode=sql_mode, **options)
         return db
 
     return make

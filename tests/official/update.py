@@ -35,12 +35,12 @@ def official_text(kind: Kind, name: str, release: str) -> str:
     return changed.read_text("utf-8") if changed.exists() else text(kind, name, "2.2.1")
 
 
-def install_official(db: Session, release: str, *, sql_mode: str | None = None) -> None:
+def install_official(db: Session, release: str, *, sql_mode: str | None = None, all_partitions: bool = False) -> None:
     """Fill an empty database with the official schema of 2.2.1 or 2.3.0, central objects included.
 
     ``sql_mode`` is what the routines and views are created under; the session's own when None.
     """
-    create_tables(db, release)
+    create_tables(db, release, all_partitions=all_partitions)
     create_objects(db, release, lambda kind, name: official_text(kind, name, release), sql_mode=sql_mode)
 
 

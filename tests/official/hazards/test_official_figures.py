@@ -71,7 +71,7 @@ def test_official_h17_shows_typed_copies_at_level_zero_with_the_new_views_too(of
 
 
 def test_official_h18_makes_partitions_anew_for_the_sake_of_two_views(official: MakeOfficial):
-    db = official("2.2.1")
+    db = official("2.2.1", all_partitions=True)
     before, after = h18_partitions_after(db, lambda: official_server_extra(db, "2.3.0"))
     assert set(before) - set(after) == {"p2027_01"}
     assert set(after) - set(before) == {"p2023_01"}
