@@ -19,6 +19,9 @@ STALE_COPY: Final = "stale copy"
 COPY_MARK: Final = "CopyNormalisedSummaries"
 """The mark's name: keys sent before it (less a day) have been looked through for doubles and stale copies."""
 
+LEVEL_ZERO_MARK: Final = "sources of level 0"
+"""The mark's name: when sites that send normalised summaries last had jobs or summaries of level 0 (H7, C7)."""
+
 REPLACED_TABLE: Final = f"""
 CREATE TABLE IF NOT EXISTS {names.REPLACED} (
   Id BIGINT NOT NULL AUTO_INCREMENT,
