@@ -27,6 +27,11 @@ ONE_TYPE = Policy.from_mapping({"types": {"custom": "keep-old"}})
 ALL_UNLISTED = Policy.from_mapping({"unlisted_types": "keep-old", "types": {"HS06": "released"}})
 
 
+def test_h16_si2k_in_another_case_is_divided_in_a_bin_database(installed: MakeInstalled):
+    got = scenarios.h14_normalised_wall(installed(collation="utf8mb4_bin"), [("Si2k", "2500"), ("hepspec", "10")])
+    assert got == {("Si2k", "2500"): 10000, ("hepspec", "10"): 10000}
+
+
 @pytest.mark.parametrize("collation", COLLATIONS)
 def test_h14_h16_si2k_alone_is_divided_whatever_the_collation(installed: MakeInstalled, collation: str):
     got = scenarios.h14_normalised_wall(installed(collation=collation), EVERY_TYPE)

@@ -41,6 +41,10 @@ def test_h19_views_are_free_of_the_sessions_mode(installed: MakeInstalled, chars
         assert summarise(db) == {}
 
 
+def test_h19_no_view_fails_under_only_full_group_by(installed: MakeInstalled):
+    assert scenarios.h19_views_that_fail_under_only_full_group_by(installed()) == set()
+
+
 def test_h19_objects_are_made_under_only_full_group_by_too(installed: MakeInstalled):
     db = installed(sql_mode=SQL_MODE + ",ONLY_FULL_GROUP_BY")
     _fill(db)

@@ -14,6 +14,7 @@ from tests.support.scenarios import (
     Nulls,
     Overflow,
     Programs,
+    h19_views_that_fail_under_only_full_group_by,
     h20_programs,
     h22_null_infrastructure,
     h23_bad_rows_of_a_lax_database,
@@ -30,6 +31,11 @@ FIRST_CALL_AFTER: Final = {
     4: Programs(numbers.WRONG_ARGUMENT_COUNT, None, {"CopyNormalisedSummaries": numbers.NO_DEFAULT}),
     14: Programs(numbers.WRONG_ARGUMENT_COUNT, None, {}),
 }
+
+
+def test_official_h19_views_fail_under_only_full_group_by(official: MakeOfficial):
+    failing = h19_views_that_fail_under_only_full_group_by(official("2.3.0"))
+    assert failing >= {"VNormalisedSuperSummaries", "VLcgRecordsSync_v2"}
 
 
 @pytest.mark.parametrize(("stop", "meets"), FIRST_CALL_AFTER.items())
