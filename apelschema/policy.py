@@ -93,6 +93,11 @@ def _types(values: Any) -> dict[str, Factor]:
     checked = {}
     for name, factor in values.items():
         lower = name.strip().lower()
+        if "\\" in name:
+            raise CannotRun(
+                f"The policy names {name!r}, with a backslash.",
+                why="Servers do not show such a text as it was sent, so the routines would not be recognised.",
+            )
         if lower in LISTED_TYPES:
             raise CannotRun(f"The policy names {name}, whose factor is fixed.", hint="Take it out of [types].")
         checked[lower] = cast(Factor, _one_of(f"types.{name}", factor, ("released", "keep-old")))

@@ -106,7 +106,9 @@ class Put(Step):
         found = self._read(context)
         context.journal.keep_found(context.running(), context.revision, found)
         statement = self._statement(context, found.definer or None)
-        with context.session.using(collation=collation_at_hand(context)):
+        collation = collation_at_hand(context)
+        of_parameters = collation if self.stored_kind != "view" else None
+        with context.session.using(collation=collation, database_collation=of_parameters):
             retrying(lambda: self._replace(context, statement, found))
 
     def undo(self, context: Context, log: StepLog) -> None:
@@ -114,6 +116,13 @@ class Put(Step):
         found = context.journal.found(context.revision, self.stored_kind, self.name)
         if found is not None:
             retrying(lambda: put_back(context.session, found))
+
+    def undo_blockers(self, context: Context) -> tuple[str, ...]:
+        """Ours stands, and the journal does not say what stood there before: it was dropped, or is another's."""
+        if self.stays or not self.is_wanted(context) or self.look(context).state is not State.DONE:
+            return ()
+        kept = context.journal.found(context.revision, self.stored_kind, self.name)
+        return () if kept else (f"the journal does not hold what stood in place of {self.name}",)
 
     def prove(self, context: Context, direction: Direction) -> None:
         """On the way back: that what stands there is what was found, to the letter."""
@@ -226,7 +235,11 @@ def central_objects(release: str) -> frozenset[str]:
 
 
 def collation_at_hand(context: Context) -> str | None:
-    """The collation of the tables: literals in routines and views take it from the session that creates them."""
+    """The collation of the tables, which may not be the database's any more.
+
+    Literals in routines and views take it from the session that creates them, parameters of routines from the
+    database; of another collation they could not be compared with columns (error 1267).
+    """
     table = read_table(context.session, "HybridSuperSummaries")
     return table.collation if table else None
 

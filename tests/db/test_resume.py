@@ -206,6 +206,25 @@ def test_forward_again_from_a_stopped_way_back(old: Target, stop: int):
     assert whole(old) == before
 
 
+@pytest.mark.faults
+def test_forward_again_from_the_middle_of_a_way_back(old: Target, monkeypatch: pytest.MonkeyPatch):
+    """Rows that were not taken back yet are the upgrade's own: they must not pass for what was found."""
+    monkeypatch.setattr("apelschema.steps.chunks.FIRST_ROWS", 10)
+    monkeypatch.setattr("apelschema.steps.chunks.Pace.next_size", lambda self, rows, took: 10)
+    before = whole(old)
+    upgrade(old, policy=POLICY)
+    after = whole(old)
+    for checkpoint in (4, 9):
+        with stopped(Fault(checkpoint)), pytest.raises(Stopped):
+            downgrade(old)
+        assert current(old) == "230_figures"
+        assert whole(old) != after
+        upgrade(old, policy=POLICY)
+        assert whole(old) == after
+    downgrade(old)
+    assert whole(old) == before
+
+
 def test_second_fault_in_the_run_that_goes_on(old: Target):
     """Stopped, gone on, stopped again at what was found done already: the notes of the first run count."""
     before = whole(old)

@@ -20,13 +20,14 @@ from apelschema.procedures import Ours
 from apelschema.runner import Settings
 from apelschema.steps.base import State
 from tests.conftest import MakeDatabase, OpenSession
-from tests.support.calls import load_normalised
+from tests.support.calls import load_job, load_normalised, load_summary, summarise
 from tests.support.content import POLICY, fill, install_with, stamp
 from tests.support.dump import shape_of, stored_of, tables_of, whole
 from tests.support.runs import current, downgrade, upgrade
 from tests.support.servers import TestServer
 
 REPOSITORY = Path(__file__).parents[2]
+OTHER_COLLATION = {"utf8mb4": "utf8mb4_unicode_ci", "latin1": "latin1_general_ci"}
 ACCOUNT = "'apel_owner'@'localhost'"
 
 
@@ -124,10 +125,12 @@ def test_way_back_brings_everything_back_byte_for_byte(
     for procedure in ("SummariseJobs", "ReplaceJobRecord"):
         server.execute(f"GRANT EXECUTE ON PROCEDURE `{target.database}`.{procedure} TO {ACCOUNT}")
     fill(db, lax=sql_mode == "")
+    db.execute(f"ALTER DATABASE COLLATE {OTHER_COLLATION[charset]}")  # as moved databases have it
     before = whole(target)
     stamp(db)
     assert before[2]["SummariseJobs"].grants
     assert {each.definer for each in before[2].values()} == {owner}
+    assert before[2]["SummariseJobs"].database_collation != db.value("SELECT @@collation_database")
     upgrade(target, policy=POLICY)
     after = whole(target)
     assert after[0] != before[0]
@@ -144,7 +147,7 @@ def test_way_back_brings_everything_back_byte_for_byte(
 
 def test_upgrade_after_the_way_back_does_the_same_again(make_database: MakeDatabase, session: OpenSession):
     target = make_database()
-    install_with(session(target))
+    install_with(session(target), sql_mode="")
     fill(session(target), lax=True)
     stamp(session(target))
     upgrade(target, policy=POLICY)
@@ -180,6 +183,41 @@ def test_every_step_has_its_states_on_the_way(fresh: Target, session: OpenSessio
     back = runner.plan(session(fresh), Settings(fresh), "2.2.1")
     assert {each.standing.state for each in back} == {State.DONE}
     assert {each.planned.direction for each in back} == {"undo"}
+
+
+def test_way_back_leaves_rows_alone_that_came_in_since(fresh: Target, session: OpenSession):
+    """A summary that was sent again says itself how it spells no infrastructure."""
+    db = session(fresh)
+    for vo in ("again", "never"):
+        load_summary(db, vo=vo, infrastructureType="null")
+    db.execute("UPDATE Summaries SET UpdateTime = '2024-01-01'")
+    upgrade(fresh)
+    load_summary(db, vo="again", infrastructureType="none", numberOfJobs=11)
+    with Session(fresh) as now:
+        sent = now.rows("SELECT s.* FROM Summaries AS s WHERE s.NumberOfJobs = 11")
+    downgrade(fresh)
+    assert db.rows("SELECT s.* FROM Summaries AS s WHERE s.NumberOfJobs = 11") == sent
+    assert db.rows("SELECT s.InfrastructureType FROM Summaries AS s ORDER BY s.NumberOfJobs") == [("null",), ("None",)]
+
+
+@pytest.mark.parametrize("charset", ["utf8mb4", "latin1"])
+def test_routines_fit_the_tables_where_the_database_has_another_collation(
+    make_database: MakeDatabase, session: OpenSession, charset: str
+):
+    """Parameters take the database's collation: with that of the tables they cannot be compared (error 1267)."""
+    db = session(make_database(charset))
+    install_with(db)
+    stamp(db)
+    db.execute(f"ALTER DATABASE COLLATE {OTHER_COLLATION[charset]}")
+    load_job(db)
+    upgrade(db.target)
+    for send in (load_job, load_summary, load_normalised):
+        send(db, infrastructureType="none", infrastructure="none")
+    assert summarise(db) == {}
+    assert db.value("SELECT @@collation_database") == OTHER_COLLATION[charset]
+    downgrade(db.target)
+    assert db.value("SELECT @@collation_database") == OTHER_COLLATION[charset]
+    load_job(db)
 
 
 @pytest.mark.parametrize("column_type", ["hepscore23", "None"])
@@ -262,7 +300,7 @@ def test_alembic_does_the_same_work(make_database: MakeDatabase, tmp_path: Path)
     ours, theirs = make_database(), make_database()
     for target in (ours, theirs):
         with Session(target) as db:
-            install_with(db)
+            install_with(db, sql_mode="")
             fill(db, lax=True)
     policy = tmp_path / "policy.toml"
     policy.write_text('[types]\ncustom = "keep-old"\nnone = "released"\nhs06 = "released"\n"" = "released"\n')
@@ -319,3 +357,13 @@ def test_only_our_tables_are_added(fresh: Target):
     extra = tables_of(fresh) - set(load("2.3.0").tables) - set(load("2.3.0").views)
     assert extra
     assert all(is_ours(name) for name in extra)
+
+
+def test_way_back_without_the_journals_copy_is_refused_before_anything_changes(fresh: Target, session: OpenSession):
+    upgrade(fresh)
+    session(fresh).execute("DELETE FROM apelschema_found WHERE Name = 'SummariseJobs'")
+    before = whole(fresh)
+    with pytest.raises(FoundWrong, match="does not hold what stood in place of SummariseJobs"):
+        downgrade(fresh, writers="ignore")
+    assert whole(fresh) == before
+    assert current(fresh) == "230_figures"

@@ -128,7 +128,9 @@ def _republished(db: Session) -> None:
 def _no_infrastructure(db: Session, spellings: Iterable[str | None]) -> None:
     """Each spelling under a key of its own, and all of them under one of hybrid, where they fall together."""
     for spelling in spellings:
-        name = repr(spelling)
+        name = (
+            "null" if spelling is None else spelling.encode().hex()
+        )  # 'none' and 'None' are one name to most collations
         jobs = {"infrastructureType": spelling, "serviceLevelType": "HEPscore23", "serviceLevel": "11.111"}
         for number, vo in enumerate(("together", f"alone{name}")):
             load_job(db, localJobId=f"n{name}{number}", vo=vo, wallDuration=1013, cpuDuration=1009, **jobs)

@@ -92,3 +92,8 @@ def test_equal_policies_have_equal_texts():
     two = Policy(types={"b": "keep-old", "a": "released"})
     assert one.to_json() == two.to_json()
     assert Policy.from_mapping(json.loads(one.to_json())) == one
+
+
+def test_backslash_in_a_type_is_refused():
+    with pytest.raises(CannotRun, match="backslash"):
+        Policy.from_mapping({"types": {"a\\b": "keep-old"}})
