@@ -40,6 +40,7 @@ class Program:
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
                 "--skip-name-resolve",
+                "--force",  # or it ends where the host's own name cannot be looked up, as in bare containers
             ]
         done = subprocess.run(
             command,
