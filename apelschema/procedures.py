@@ -45,11 +45,6 @@ class Source:
     release: str
     template: str
 
-    @property
-    def has_placeholder(self) -> bool:
-        """Whether the text depends on the policy."""
-        return _PLACEHOLDER in self.template
-
     def text(self, policy: Policy = DEFAULT_POLICY) -> str:
         """The CREATE statement under a policy."""
         return self.template.replace(_PLACEHOLDER, keeps_old_factor(policy))

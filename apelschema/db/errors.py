@@ -15,15 +15,12 @@ UNKNOWN_HOST: Final = 2005
 SERVER_GONE: Final = 2006
 SERVER_LOST: Final = 2013
 SSL_CONNECTION_ERROR: Final = 2026
-AUTH_PLUGIN_CANNOT_LOAD: Final = 2059
 CLOSED: Final = 0  # PyMySQL's InterfaceError on a connection that is closed already
 
 # Of connecting.
 TOO_MANY_CONNECTIONS: Final = 1040
-HANDSHAKE: Final = 1043
 DB_ACCESS_DENIED: Final = 1044
 ACCESS_DENIED: Final = 1045
-NO_DATABASE_SELECTED: Final = 1046
 UNKNOWN_DATABASE: Final = 1049
 HOST_BLOCKED: Final = 1129
 HOST_NOT_PRIVILEGED: Final = 1130
@@ -42,48 +39,24 @@ COLUMN_ACCESS_DENIED: Final = 1143
 SPECIFIC_ACCESS_DENIED: Final = 1227
 ROUTINE_ACCESS_DENIED: Final = 1370
 ALTER_ROUTINE_DENIED: Final = 1403
-NO_SUCH_DEFINER: Final = 1449
-BINLOG_UNSAFE_ROUTINE: Final = 1418
 BINLOG_CREATE_NEEDS_SUPER: Final = 1419
 
-# Of a server that takes no writes.
-OPTION_PREVENTS_STATEMENT: Final = 1290
-READ_ONLY_TRANSACTION: Final = 1792
-READ_ONLY_MODE: Final = 1836
-INNODB_READ_ONLY: Final = 1874
-
 # Of objects.
-BAD_TABLE: Final = 1051
-BAD_FIELD: Final = 1054
 DUPLICATE_COLUMN: Final = 1060
-DUPLICATE_KEY_NAME: Final = 1061
 DUPLICATE_KEY: Final = 1062
-PARSE_ERROR: Final = 1064
-CANNOT_DROP: Final = 1091
 NO_SUCH_TABLE: Final = 1146
-TABLE_EXISTS: Final = 1050
-ROUTINE_EXISTS: Final = 1304
 NO_SUCH_ROUTINE: Final = 1305
 WRONG_ARGUMENT_COUNT: Final = 1318
-INVALID_VIEW: Final = 1356
 CANNOT_BE_NULL: Final = 1048
-TRUNCATED: Final = 1265
 ONLINE_LOG_TOO_BIG: Final = 1799
-LOCK_NOT_SUPPORTED: Final = 1845
-LOCK_NOT_SUPPORTED_REASON: Final = 1846
 
 # Of the moment.
 SERVER_SHUTDOWN: Final = 1053
 LOCK_WAIT_TIMEOUT: Final = 1205
 DEADLOCK: Final = 1213
 CHANGED_SINCE_READ: Final = 1020
-QUERY_INTERRUPTED: Final = 1317
-STATEMENT_TIMEOUT: Final = 1969
 CONNECTION_KILLED: Final = 1927
 ABORTED: Final = 1152
-GALERA_NOT_READY: Final = 1047
-DISK_FULL: Final = 1021
-TABLE_FULL: Final = 1114
 
 _ACCOUNT: Final = re.compile(r"(?:user )?'[^']*'@'[^']*'")
 _TRANSIENT: Final = frozenset({LOCK_WAIT_TIMEOUT, DEADLOCK, CHANGED_SINCE_READ})
@@ -101,8 +74,6 @@ _DENIED: Final = frozenset(
         BINLOG_CREATE_NEEDS_SUPER,
     }
 )
-_READ_ONLY: Final = frozenset({OPTION_PREVENTS_STATEMENT, READ_ONLY_TRANSACTION, READ_ONLY_MODE, INNODB_READ_ONLY})
-_ABSENT: Final = frozenset({BAD_TABLE, NO_SUCH_TABLE, NO_SUCH_ROUTINE})
 
 
 def number(error: BaseException) -> int | None:
@@ -133,13 +104,3 @@ def lost_connection(error: BaseException) -> bool:
 def is_denied(error: BaseException) -> bool:
     """Whether a privilege is missing."""
     return number(error) in _DENIED
-
-
-def is_read_only(error: BaseException) -> bool:
-    """Whether the server, or the transaction, takes no writes."""
-    return number(error) in _READ_ONLY
-
-
-def is_absent(error: BaseException) -> bool:
-    """Whether the table or routine named does not exist."""
-    return number(error) in _ABSENT

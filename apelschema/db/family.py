@@ -67,21 +67,6 @@ class Server:
         return self.is_mariadb
 
     @property
-    def copies_under_shared_lock(self) -> bool:
-        """An ALTER that must copy (partitioned key, INT to DECIMAL) stops writers: LOCK=NONE gives 1846."""
-        return not (self.is_mariadb and self.version >= (11, 2))
-
-    @property
-    def copies_partitioned_key(self) -> bool:
-        """A key change of a partitioned table is a copy, not an in-place rebuild."""
-        return self.is_mariadb
-
-    @property
-    def tears_renamed_tables(self) -> bool:
-        """A crash within RENAME TABLE may leave a table that nothing in SQL repairs."""
-        return self.is_mariadb and self.version < (10, 6)
-
-    @property
     def limits_statement_time(self) -> bool:
         """Knows max_statement_time, which would also end a long ALTER."""
         return self.is_mariadb

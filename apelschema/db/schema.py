@@ -87,11 +87,6 @@ class Table:
         """Whether there is a column of this name."""
         return any(column.name.lower() == name.lower() for column in self.columns)
 
-    def with_column(self, column: Column) -> Self:
-        """A copy with the column of the same name replaced; raises KeyError when there is none."""
-        old = self.column(column.name)
-        return replace(self, columns=tuple(column if each is old else each for each in self.columns))
-
 
 @dataclass(frozen=True)
 class Parameter:

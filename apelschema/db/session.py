@@ -44,7 +44,6 @@ class Session:
         self.target = target
         self._connection: Connection[Any] = open_connection(target)
         self._in_transaction = False
-        self._collation: str | None = None
         try:
             self.server = self._recognise()
             self._set_up()
