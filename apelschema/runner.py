@@ -130,7 +130,7 @@ def preflight(context: Context, settings: Settings, planned: list[Planned]) -> N
         if each.direction == "undo" and (blockers := each.step.undo_blockers(here)):
             raise FoundWrong(
                 f"The way back would lose something: {'; '.join(blockers)}.",
-                why="They came in after the upgrade.",
+                why="The old release has no place for what came in since, and what was not kept cannot be put back.",
                 hint="Stay on this release; this version does not fold them.",
             )
     checks.wait_for_writers(situation)
