@@ -1,4 +1,4 @@
-"""Fixtures of databases that have this project's own routines and views."""
+"""Fixtures of databases: with this project's own routines and views, and old ones to upgrade."""
 
 from collections.abc import Callable
 
@@ -8,9 +8,11 @@ from apelschema import procedures
 from apelschema.db.session import Session
 from apelschema.policy import Policy
 from tests.conftest import MakeDatabase, OpenSession
+from tests.support.content import install_with, stamp
 from tests.support.install import create_routine_tables, install
 
 MakeInstalled = Callable[..., Session]
+MakeOld = Callable[..., Session]
 
 
 @pytest.fixture
@@ -33,6 +35,19 @@ def installed(make_database: MakeDatabase, session: OpenSession) -> MakeInstalle
         install(db, release, policy=policy, sql_mode=sql_mode)
         if routine_tables:
             create_routine_tables(db)
+        return db
+
+    return make
+
+
+@pytest.fixture
+def old(make_database: MakeDatabase, session: OpenSession) -> MakeOld:
+    """A function that makes databases of 2.2.1 for an upgrade: ``old(sql_mode=None)`` -> Session."""
+
+    def make(*, sql_mode: str | None = None, collation: str | None = None) -> Session:
+        db = session(make_database(collation=collation))
+        install_with(db, sql_mode=sql_mode)
+        stamp(db)
         return db
 
     return make

@@ -45,7 +45,7 @@ def recognised(db: Session) -> Fingerprint:
 
 
 @pytest.mark.parametrize("charset", ["latin1", "utf8mb4"])
-@pytest.mark.parametrize("release", ["2.2.1", "2.3.0"])
+@pytest.mark.parametrize("release", ["2.2.1", "2.3.0", "2.4.1", "2.5.0"])
 def test_s1_what_we_create_is_exactly_the_release(release, charset, make_database: MakeDatabase, session: OpenSession):
     db = session(make_database(charset))
     install(db, release, all_partitions=True)
@@ -62,10 +62,11 @@ def test_s1_what_we_create_is_exactly_the_release(release, charset, make_databas
 
 
 @pytest.mark.parametrize("policy", [Policy(unlisted_types="keep-old"), Policy(types={"custom": "keep-old"})])
-def test_our_routines_are_recognised_under_any_policy(policy, database: Target, session: OpenSession):
+@pytest.mark.parametrize("release", ["2.3.0", "2.5.0"])
+def test_our_routines_are_recognised_under_any_policy(release, policy, database: Target, session: OpenSession):
     db = session(database)
-    install(db, "2.3.0", policy=policy)
-    assert untolerated(found(db, "2.3.0")) == []
+    install(db, release, policy=policy)
+    assert untolerated(found(db, release)) == []
 
 
 def test_routines_made_without_strict_mode_or_by_another_definer_are_no_difference(

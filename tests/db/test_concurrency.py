@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from apelschema.db import errors
 from apelschema.db.connect import Target
 from apelschema.db.session import Session
 from tests.db.conftest import MakeInstalled
-from tests.support.calls import SUMMARISER, call, load_normalised, summarise
+from tests.support.calls import SUMMARISER, call, load_normalised, parameters, summarise
 from tests.support.figures import count, published, total
 
 KEY = "SiteID, Month, Year, GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId, NodeCount, Processors"
@@ -35,10 +36,12 @@ class Loader:
     def _run(self) -> None:
         target, messages, isolation, strict = self._arguments
         with programs_session(target, isolation, strict) as db:
+            described = is_described(db)
+            db.execute("COMMIT")
             for message in messages:
                 try:
                     for record in message:
-                        call(db, "ReplaceNormalisedSummary", normalised(**record))
+                        call(db, "ReplaceNormalisedSummary", normalised(described, **record))
                     db.execute("COMMIT")
                 except errors.DatabaseError as error:
                     self.rejected.append(errors.number(error))
@@ -56,22 +59,26 @@ def programs_session(target: Target, isolation: str, snapshot_isolation: bool = 
         yield db
 
 
+@pytest.fixture(params=["2.3.0", "2.5.0"])
+def installed(installed: MakeInstalled, request: pytest.FixtureRequest) -> MakeInstalled:
+    """A function that makes a database with our objects of the first release and of the newest."""
+    return partial(installed, request.param)
+
+
+def is_described(db: Session) -> bool:
+    """Whether ReplaceNormalisedSummary takes a description."""
+    return "infrastructureDescription" in parameters(db, "ReplaceNormalisedSummary")
+
+
 def normalised(
-    *, site: str = "A", month: int = 1, user: int = 0, host: int = 0, type_: str, jobs: int = 1
+    described: bool, *, site: str = "A", month: int = 1, user: int = 0, host: int = 0, type_: str, jobs: int = 1
 ) -> list[Any]:
-    """Arguments of ReplaceNormalisedSummary."""
-    who = [site, month, 2024, f"/CN={user}", "vo", "/vo", "None", f"ce{host}", "grid", type_, 1, 1]
-    return [
-        *who,
-        "2024-01-01 00:00:00",
-        "2024-01-31 00:00:00",
-        100 * jobs,
-        100 * jobs,
-        1000 * jobs,
-        1000 * jobs,
-        jobs,
-        "/CN=p",
-    ]
+    """Arguments of ReplaceNormalisedSummary, with a description or without."""
+    who = [site, month, 2024, f"/CN={user}", "vo", "/vo", "None", f"ce{host}", "grid"]
+    description = ["None"] if described else []
+    times = ["2024-01-01 00:00:00", "2024-01-31 00:00:00"]
+    figures = [100 * jobs, 100 * jobs, 1000 * jobs, 1000 * jobs, jobs]
+    return [*who, *description, type_, 1, 1, *times, *figures, "/CN=p"]
 
 
 @pytest.mark.slow
@@ -86,9 +93,10 @@ def test_p17_two_loaders_on_disjoint_keys(installed: MakeInstalled, snapshot_iso
         for user in range(25)
         for host in range(10)
     ]
+    described = is_described(db)
     with db.transaction():
         for key in keys:
-            call(db, "ReplaceNormalisedSummary", normalised(type_="None", **key))
+            call(db, "ReplaceNormalisedSummary", normalised(described, type_="None", **key))
     random.Random(17).shuffle(keys)
     records = [{**key, "type_": "hepscore23"} for key in keys]
     messages = [records[start : start + 100] for start in range(0, len(records), 100)]
@@ -154,8 +162,9 @@ class Watcher:
 def test_p16_no_key_with_a_source_vanishes(installed: MakeInstalled, isolation: str, autocommit: int):
     db = installed()
     keys: list[dict[str, Any]] = [{"month": month, "user": user} for month in range(1, 5) for user in range(5)]
+    described = is_described(db)
     for key in keys:
-        call(db, "ReplaceNormalisedSummary", normalised(type_="None", **key))
+        call(db, "ReplaceNormalisedSummary", normalised(described, type_="None", **key))
     assert summarise(db) == {}
     chance = random.Random(16)
     messages = [

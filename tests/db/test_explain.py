@@ -12,9 +12,17 @@ from tests.support.calls import load_job, load_normalised, load_summary, summari
 JOBS = 3000
 
 
-def statements(routine: str, start: str) -> list[str]:
+RELEASES = ["2.3.0", "2.4.1", "2.5.0"]
+
+
+@pytest.fixture(params=RELEASES)
+def release(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def statements(routine: str, start: str, release: str) -> list[str]:
     """The statements of a routine's text that begin so."""
-    text = re.sub(r"--(?=\s).*", "", procedures.text("routine", routine, "2.3.0"))
+    text = re.sub(r"--(?=\s).*", "", procedures.text("routine", routine, release))
     return [found[1] for found in re.finditer(rf"({start}.*?);", text, re.DOTALL)]
 
 
@@ -25,9 +33,9 @@ def explained(db: Session, statement: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def filled(installed: MakeInstalled) -> Session:
+def filled(installed: MakeInstalled, release: str) -> Session:
     """Some thousand jobs in groups of a few, as many summaries of both kinds."""
-    db = installed()
+    db = installed(release)
     if not db.server.is_mariadb:
         pytest.skip("plans are promised for MariaDB; MySQL weighs an index of a partitioned table differently")
     load_job(db)
@@ -52,26 +60,26 @@ def filled(installed: MakeInstalled) -> Session:
     return db
 
 
-def test_jobs_are_read_in_the_order_of_the_index(filled: Session):
-    by_index, level_zero = statements("SummariseJobs", "REPLACE INTO")
+def test_jobs_are_read_in_the_order_of_the_index(filled: Session, release: str):
+    by_index, level_zero = statements("SummariseJobs", "REPLACE INTO", release)
     (row,) = explained(filled, by_index)
     assert row["key"] == "SummaryIdx"
-    assert "Using index" in row["Extra"]
     assert "temporary" not in row["Extra"]
     assert "filesort" not in row["Extra"]
     jobs = next(row for row in explained(filled, level_zero.replace("mustFold", "FALSE")) if row["table"] == "j")
-    assert (jobs["key"], "Using index" in jobs["Extra"]) == ("SummaryIdx", True)
+    covering = [each for each in (row, jobs) if "Using index" in each["Extra"] and each["key"] == "SummaryIdx"]
+    assert len(covering) == (0 if release == "2.5.0" else 2)  # the description is not in it
 
 
-def test_summaries_meet_normalised_ones_by_key(filled: Session):
-    (statement,) = statements("NormaliseSummaries", "REPLACE INTO")
+def test_summaries_meet_normalised_ones_by_key(filled: Session, release: str):
+    (statement,) = statements("NormaliseSummaries", "REPLACE INTO", release)
     summaries, normalised = explained(filled, statement)
     assert summaries["table"] == "s"
     assert (normalised["table"], normalised["key"]) == ("n", "PRIMARY")
 
 
-def test_copying_reads_the_source_once(filled: Session):
-    mark, plain, with_level_zero = statements("CopyNormalisedSummaries", "REPLACE INTO")
+def test_copying_reads_the_source_once(filled: Session, release: str):
+    mark, plain, with_level_zero = statements("CopyNormalisedSummaries", "REPLACE INTO", release)
     assert [row["table"] for row in explained(filled, plain)] == ["n"]
     sites = [row for row in explained(filled, mark.replace("startedAt", "NOW()")) if row["table"] == "n"]
     assert {row["Extra"] for row in sites} == {"Using index for group-by"}
@@ -79,8 +87,8 @@ def test_copying_reads_the_source_once(filled: Session):
     assert jobs["key"] == "SummaryIdx"
 
 
-def test_stale_copies_are_looked_for_by_key_and_never_among_all_jobs(filled: Session):
-    for look in statements("CopyNormalisedSummaries", "CURSOR FOR"):
+def test_stale_copies_are_looked_for_by_key_and_never_among_all_jobs(filled: Session, release: str):
+    for look in statements("CopyNormalisedSummaries", "CURSOR FOR", release):
         query = look.removeprefix("CURSOR FOR").replace("since IS NULL OR ", "")
         query = query.replace(">= since", ">= NOW() - INTERVAL 1 DAY").replace("startedAt", "NOW()")
         rows = explained(filled, query)

@@ -1,138 +1,30 @@
 """Release 2.3.0 as this project makes it: the golden vectors of the official 2.3.0, but where a hazard is settled.
 
-Every difference has to be one of the cases below, and every case has to turn up.
+Every difference has to be one of ``tests/support/expected_cases.py``, and every case has to turn up.
 """
-
-from collections.abc import Callable
-from typing import Final
 
 import pytest
 
 from tests.db.conftest import MakeInstalled
-from tests.support.vectors import Difference, Vectors, read_vectors, replay
+from tests.support import expected_cases
+from tests.support.expected_cases import Case, held_against
+from tests.support.vectors import read_vectors, replay
 
 pytestmark = pytest.mark.slow
 
-Case = Callable[[Difference], bool]
-
-_NORMALISED: Final = (
-    "NormalisedSummaries",
-    "HybridSuperSummaries",
-    "VNormalisedSummaries",
-    "VNormalisedSuperSummaries",
-    "VSuperSummaries",
-)
-_TOTALS: Final = ("VSumCPU", "VUserCPU", "VUserSummaries")
-_HISTORY: Final = ("VSpecIntHistory", "VHepSpecHistory")
-
-
-def _site(difference: Difference) -> str:
-    columns = [name for name in ("SiteID", "Site", "ExecutingSite") if name in difference.columns]
-    return str(difference[columns[0]]) if columns else ""
-
-
-def _level(difference: Difference) -> float:
-    return float(difference[next(name for name in ("SpecInt2000", "HepSpec06") if name in difference.columns)])
-
-
-def n01_to_n04_one_class_under_a_key(difference: Difference) -> bool:
-    """H1, H9: N02 (typed) beside N01, then N03 and N04 (untyped), then N06 (typed): the last word stays, 51 jobs."""
-    if _site(difference) != "NORM-SITE-A" or difference.thing not in _NORMALISED + _TOTALS:
-        return False
-    if difference.thing in _TOTALS:
-        jobs = next(difference[name] for name in ("Njobs", "TotalNumberOfJobs") if name in difference.columns)
-        return int(jobs) == (51 if difference.side == "got" else 141)
-    return difference.side == "expected" and difference["ServiceLevelType"] in ("HEPSPEC", "None", "")
-
-
-def n09_and_n16_types_in_lower_case(difference: Difference) -> bool:
-    """H5: N09 with P04 (Si2k) and N16 (HEPscore23) differ in letter case alone."""
-    if difference.thing not in _NORMALISED or _site(difference) not in ("NORM-SITE-B", "NORM-SITE-C"):
-        return False
-    shown = difference["ServiceLevelType"]
-    return shown in (("si2k", "hepscore23") if difference.side == "got" else ("Si2k", "HEPscore23"))
-
-
-def history_without_copies(difference: Difference) -> bool:
-    """H17: copies of normalised summaries, whose level nobody knows, are no longer shown as level 0."""
-    return difference.thing in _HISTORY and difference.side == "expected" and _level(difference) == 0
-
-
-def j10_and_s07_in_the_history(difference: Difference) -> bool:
-    """H17: an untyped job (J10) and summary (S07) with level 1 are shown, since they have a level."""
-    if difference.thing not in _HISTORY or _site(difference) not in ("RAL-LCG2", "SUM-SITE-A"):
-        return False
-    jobs = {"RAL-LCG2": (2, 3), "SUM-SITE-A": (200, 300)}[_site(difference)]
-    shown = next(difference[name] for name in ("Njobs", "NumberOfJobs") if name in difference.columns)
-    return _level(difference) in (1, 250) and int(shown) == jobs[difference.side == "got"]
-
-
-MAIN: Final[tuple[Case, ...]] = (
-    n01_to_n04_one_class_under_a_key,
-    n09_and_n16_types_in_lower_case,
-    history_without_copies,
-    j10_and_s07_in_the_history,
-)
-
-
-def _in(phase: str, difference: Difference) -> bool:
-    return difference.phase == phase
-
-
-def f01_null_durations_do_not_stop_the_rest(difference: Difference) -> bool:
-    """H23: F01's group has NULL durations only: summed as 0, and F02 is summarised too."""
-    return _in("null-durations", difference) and (
-        difference.side == "got" or difference.row == (1048,)  # of SummariseJobs
-    )
-
-
-def f04_job_without_infrastructure(difference: Difference) -> bool:
-    """H23: F04's NULL infrastructure is stored as 'None', and summarised."""
-    return _in("null-infrastructure-job", difference) and (
-        difference.thing in ("JobRecords", "VJobRecords", "SummariseJobs", *_HISTORY) or difference.side == "got"
-    )
-
-
-def f06_overflow_is_clamped(difference: Difference) -> bool:
-    """H24: F06's normalised durations leave 64 bits: 2^64 - 1, and no error."""
-    if not _in("overflow", difference):
-        return False
-    if difference.thing == "HybridSuperSummaries" and difference["NormalisedWallDuration"] != 2**64 - 1:
-        return False
-    return difference.side == "got" or difference.row == (1264,)
-
-
-def f08_f09_f10_without_infrastructure_or_type(difference: Difference) -> bool:
-    """H23: F08 and F09 have no infrastructure, F10 no type: stored as 'None' and '', and summarised."""
-    if difference.phase not in (
-        "null-infrastructure-summary",
-        "null-infrastructure-normalised",
-        "null-type-normalised",
-    ):
-        return False
-    if difference.row == (1048,):
-        return difference.side == "expected"
-    if difference.side == "expected":
-        infrastructure = "InfrastructureType" if "InfrastructureType" in difference.columns else "Infrastructure"
-        return _site(difference) in ("F8", "F9") and difference[infrastructure] is None
-    return difference.thing == "Sites" or "F8" in difference.row or {"F9", "F10"} & set(difference.row) != set()
-
-
-FAILURES: Final[tuple[Case, ...]] = (
-    f01_null_durations_do_not_stop_the_rest,
-    f04_job_without_infrastructure,
-    f06_overflow_is_clamped,
-    f08_f09_f10_without_infrastructure_or_type,
-)
+RELEASE = "2.3.0"
 
 
 @pytest.mark.parametrize("collation", ["utf8mb4_general_ci", "utf8mb4_unicode_ci"])
-@pytest.mark.parametrize(("name", "cases"), [("server-2.3.0", MAIN), ("server-2.3.0-failures", FAILURES)])
+@pytest.mark.parametrize(
+    ("name", "cases"),
+    [
+        (f"server-{RELEASE}", expected_cases.main(RELEASE)),
+        (f"server-{RELEASE}-failures", expected_cases.failures(RELEASE)),
+    ],
+)
 def test_vectors_of_230_differ_where_a_hazard_is_settled(
     installed: MakeInstalled, name: str, cases: tuple[Case, ...], collation: str
 ):
-    vectors: Vectors = read_vectors(name)
-    found = replay(installed(collation=collation).target, vectors)
-    unexplained = [str(each) for each in found if not any(case(each) for case in cases)]
-    assert unexplained == []
-    assert [case.__name__ for case in cases if not any(case(each) for each in found)] == []
+    db = installed(RELEASE, collation=collation)
+    assert held_against(replay(db.target, read_vectors(name)), cases) == ([], [])

@@ -1,10 +1,11 @@
 """What HybridSuperSummaries has to hold, worked out from the three source tables in plain Python.
 
-The target semantics of 2.3.0 (semantics.md section 4), written down a second time and without SQL: figures are exact
-(``Decimal``), text is compared without regard to letter case and trailing blanks.
+The target semantics from 2.3.0 on (semantics.md section 4), written down a second time and without SQL: figures are
+exact (``Decimal``), text is compared without regard to letter case and trailing blanks.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final, NamedTuple
@@ -13,6 +14,7 @@ from apelschema.db.session import Session
 from apelschema.names import NO_INFRASTRUCTURE, SAID_NOTHING, SI2K, UNTYPED
 
 _TOP: Final = 2**64 - 1
+_DESCRIPTION: Final = "InfrastructureDescription"
 _WHO: Final = ("SiteID", "GlobalUserNameID", "VOID", "VOGroupID", "VORoleID")
 
 Key = tuple[Any, ...]
@@ -65,17 +67,42 @@ def actual_hybrid(db: Session) -> dict[Key, Row]:
     }
 
 
+def expected_descriptions(db: Session) -> dict[Key, str | None]:
+    """From 2.5.0 on, of every key that has a source: the greatest by code points, None where none is given (P14)."""
+    found: dict[Key, str | None] = {}
+    for key, jobs in _jobs_by_key(db).items():
+        found[key] = _greatest(job[_DESCRIPTION] for job in jobs)
+    for row in db.dicts("SELECT * FROM Summaries"):
+        found[_key(row, "InfrastructureType")] = row[_DESCRIPTION]
+    for key, row in _copies(db).items():
+        found[key] = _greatest((row[_DESCRIPTION], found.get(key)))
+    return found
+
+
+def actual_descriptions(db: Session) -> dict[Key, str | None]:
+    """What stands there, in the same form."""
+    return {_key(row, "Infrastructure"): row[_DESCRIPTION] for row in db.dicts("SELECT * FROM HybridSuperSummaries")}
+
+
+def _greatest(texts: Iterable[str | None]) -> str | None:
+    return max((text for text in texts if text is not None), default=None)
+
+
 def normalised_keys(db: Session) -> set[Key]:
     """Keys of the copies of NormalisedSummaries."""
     return set(_of_normalised(db))
 
 
 def _of_jobs(db: Session) -> dict[Key, Row]:
+    return {key: _normalised(_sum(jobs), jobs[0]) for key, jobs in _jobs_by_key(db).items()}
+
+
+def _jobs_by_key(db: Session) -> dict[Key, list[dict[str, Any]]]:
     groups: dict[Key, list[dict[str, Any]]] = defaultdict(list)
     for job in db.dicts("SELECT * FROM JobRecords"):
         job |= {"Year": job["EndTime"].year, "Month": job["EndTime"].month, "SubmitHostId": job["SubmitHostID"]}
         groups[_key(job, "InfrastructureType")].append(job)
-    return {key: _normalised(_sum(jobs), jobs[0]) for key, jobs in groups.items()}
+    return groups
 
 
 def _sum(jobs: list[dict[str, Any]]) -> Row:
@@ -90,12 +117,19 @@ def _of_summaries(db: Session) -> dict[Key, Row]:
 
 
 def _of_normalised(db: Session) -> dict[Key, Row]:
+    return {
+        key: _figures(row)._replace(
+            normalised_wall=row["NormalisedWallDuration"], normalised_cpu=row["NormalisedCpuDuration"]
+        )
+        for key, row in _copies(db).items()
+    }
+
+
+def _copies(db: Session) -> dict[Key, dict[str, Any]]:
     found = {}
     for row in db.dicts("SELECT * FROM NormalisedSummaries"):
         row |= {"ServiceLevel": Decimal(0), "ServiceLevelType": _folded(row["ServiceLevelType"], UNTYPED)}
-        found[_key(row, "Infrastructure")] = _figures(row)._replace(
-            normalised_wall=row["NormalisedWallDuration"], normalised_cpu=row["NormalisedCpuDuration"]
-        )
+        found[_key(row, "Infrastructure")] = row
     return found
 
 

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,7 +130,53 @@ def test_names_of_a_release_with_and_without_the_central_ones():
 
 
 def test_every_object_of_the_supported_releases_has_a_text():
-    for release in ("2.2.1", "2.3.0"):
+    for release in ("2.2.1", "2.3.0", "2.4.1", "2.5.0"):
         for kind in ("routine", "view"):
             for name in procedures.names(kind, release):
                 assert f" {name}" in procedures.text(kind, name, release).split("(")[0]
+
+
+@pytest.mark.parametrize(
+    ("release", "kind", "changed"),
+    [
+        ("2.4.1", "routine", {"CopyNormalisedSummaries", "ReplaceNormalisedSummary"}),
+        ("2.4.1", "view", set()),
+        (
+            "2.5.0",
+            "routine",
+            {
+                "CopyNormalisedSummaries",
+                "NormaliseSummaries",
+                "ReplaceNormalisedSummary",
+                "ReplaceSummary",
+                "SummariseJobs",
+            },
+        ),
+        ("2.5.0", "view", {"VNormalisedSummaries", "VNormalisedSuperSummaries", "VSummaries", "VSuperSummaries"}),
+    ],
+)
+def test_a_release_has_texts_of_what_changed_in_it_alone(release, kind, changed):
+    names = procedures.names(kind, release)
+    assert {name for name in names if release in procedures.changed_in(name, kind)} == changed
+
+
+NORMALISING = {"NormaliseSummaries", "SummariseJobs"}
+
+
+@pytest.mark.parametrize("release", ["2.3.0", "2.4.1", "2.5.0"])
+def test_the_policy_decides_in_the_routines_that_normalise_and_nowhere_else(release):
+    names = procedures.names("routine", release)
+    texts = {
+        name: [procedures.text("routine", name, release, each) for each in (Policy(), KEEPS_CUSTOM)] for name in names
+    }
+    assert {name for name, (default, other) in texts.items() if default != other} == NORMALISING
+
+
+@pytest.mark.parametrize("release", ["2.3.0", "2.4.1", "2.5.0"])
+def test_no_routine_ends_a_transaction_or_changes_tables(release):
+    """The loader's message is one transaction."""
+    ends = re.compile(
+        r"^\s*(COMMIT|ROLLBACK|START TRANSACTION|CREATE (TEMPORARY )?TABLE|ALTER|DROP|TRUNCATE)\b", re.MULTILINE
+    )
+    for name in procedures.names("routine", release):
+        assert ends.findall(procedures.source("routine", name, release).body()) == [], name
