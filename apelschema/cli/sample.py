@@ -2,11 +2,12 @@
 
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 import click
 
-from apelschema import names, runner
+from apelschema import ledger, names, runner
 from apelschema.cli.confirmation import confirm
 from apelschema.cli.options import shared, target
 from apelschema.cli.progress import Telling, telling
@@ -17,10 +18,9 @@ from apelschema.db.stored import put_back, read_stored
 from apelschema.errors import CannotRun, ExitCode
 from apelschema.names import quoted
 from apelschema.runner import Settings
-from apelschema.sample import Sample, build
+from apelschema.sample import OLDEST, RELEASES, Sample, build, policy_text
 
-BUILT = "2.2.1"
-"""The release whose schema samples are filled in; later ones are upgraded from it."""
+_COUNT = click.IntRange(min=0)
 
 
 @click.command(
@@ -28,40 +28,67 @@ BUILT = "2.2.1"
     epilog="""\b
 Examples:
   apelschema --url mysql+pymysql://root@localhost/apel_sample sample --create-database
-  apelschema sample --release 2.3.0 --jobs 100000 --sites 20 --seed 7 --yes
+  apelschema sample --jobs 1000000 --summaries 1000000 --yes
+  apelschema sample --lax --overflow --policy-out policy.toml --yes
+  apelschema sample --release 2.3.0 --sites 20 --seed 7 --yes
 """,
 )
 @shared(policy=False, json=False)
-@click.option("--release", metavar="RELEASE", default=BUILT, show_default=True, help="of the schema")
-@click.option("--jobs", type=int, default=5000, show_default=True, help="rows of JobRecords; summaries come on top")
+@click.option("--release", type=click.Choice(RELEASES), default=OLDEST, show_default=True, help="of the schema")
+@click.option("--jobs", type=_COUNT, default=5000, show_default=True, help="rows of JobRecords")
+@click.option(
+    "--summaries", type=_COUNT, help="rows of Summaries and NormalisedSummaries, half each; else a tenth of the jobs"
+)
 @click.option("--sites", type=int, default=6, show_default=True)
 @click.option("--months", type=int, default=12, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="equal seeds give equal databases")
-@click.option("--lax", is_flag=True, help="as made without strict mode: routines under sql_mode='', NULLs inside")
-@click.option("--custom", is_flag=True, help="with jobs of a benchmark type that a policy must name")
+@click.option("--lax", is_flag=True, help="as made without strict mode, or by hand: NULLs, every spelling of nothing")
+@click.option("--overflow", is_flag=True, help="with a figure that exceeds 64 bits under the rule of 2.3.0")
+@click.option("--custom", is_flag=True, help="with benchmark types that a policy must name")
+@click.option(
+    "--policy-out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="with such types, and write a policy that names them",
+)
 @click.option("--create-database", is_flag=True, help="create the database if it is not there")
+@click.option("--charset", default="utf8mb4", show_default=True, help="of the database that is created: latin1 ...")
 @click.option("--yes", is_flag=True, help="do not ask")
-def sample(release: str, lax: bool, custom: bool, create_database: bool, yes: bool, **size: int) -> int:
+def sample(yes: bool, create_database: bool, charset: str, policy_out: Path | None, lax: bool, **wishes: Any) -> int:
     """Create a realistic database of a release in an empty one, deterministic by its seed.
 
-    One of 2.2.1 looks as an old database does: nothing in it tells of this tool.
+    One of 2.2.1 looks as an old database does: nothing in it tells of this tool. A later release is made by a real
+    upgrade of the empty database, then filled: its revision is known, and `upgrade` goes on from there. Its figures
+    are those of its own procedures, and without --lax it says "no infrastructure" in the one way that these do.
+
+    The jobs of the oldest months are gone, as are some summaries, while their sums are there; some jobs were sent
+    again with another benchmark.
     """
-    wanted = replace(Sample(strict=not lax, custom=custom), **cast(Any, size))
+    wanted = Sample(strict=not lax, **wishes)
+    if policy_out:
+        wanted = replace(wanted, custom=True)
     place = target()
     if create_database:
-        _create(place)
+        _create(place, charset)
     with Session(place) as session:
         _demand_empty(session)
-        confirm(session, f"This will create a sample of {wanted.jobs:,} jobs in", yes=yes)
+        rows = f"{wanted.jobs:,} jobs and {wanted.summaries_in_all:,} summaries"
+        confirm(session, f"This will create a sample of {rows} in", yes=yes)
+    if policy_out:
+        _write(policy_out, policy_text(wanted))
     with telling(on_stderr=False) as listener:
-        _make(place, wanted, release, listener)
-    click.echo(f"A sample of release {release} is in {place.shown()}.")
+        _make(place, wanted, listener)
+    click.echo(f"A sample of release {wanted.release} is in {place.shown()}.")
+    if policy_out:
+        click.echo(f"The policy for it is in {policy_out}: apelschema upgrade --policy {policy_out}")
     return ExitCode.OK
 
 
-def _create(place: Target) -> None:
+def _create(place: Target, charset: str) -> None:
+    if not charset.isalnum():
+        raise CannotRun(f"{charset!r} is no character set.")
     with closing(open_connection(place.with_database(None))) as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE IF NOT EXISTS {quoted(str(place.database))} CHARACTER SET utf8mb4")
+        cursor.execute(f"CREATE DATABASE IF NOT EXISTS {quoted(str(place.database))} CHARACTER SET {charset}")
 
 
 def _demand_empty(session: Session) -> None:
@@ -74,24 +101,36 @@ def _demand_empty(session: Session) -> None:
         )
 
 
-def _make(place: Target, wanted: Sample, release: str, listener: Telling) -> None:
-    runner.upgrade(Settings(place), BUILT)
-    listener.write(f"The schema of {BUILT} is there; filling it.")
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CannotRun(f"The policy cannot be written to {path}: {error.strerror}.") from error
+
+
+def _make(place: Target, wanted: Sample, listener: Telling) -> None:
+    listener.write(f"Making the schema of {wanted.release}.")
+    runner.upgrade(Settings(place, policy=wanted.policy), wanted.release)
     with Session(place) as session:
-        if not wanted.strict:
+        if wanted.release == OLDEST and not wanted.strict:
             _relax(session)
-        build(session, wanted, listener.filling("jobs"))
-    if release == BUILT:
-        with Session(place) as session:
+        build(session, wanted, listener.filling)
+        if wanted.release == OLDEST:
             _forget(session)
-    else:
-        runner.upgrade(Settings(place, listener=listener), release)
+        else:
+            _forget_sums(session)
 
 
 def _relax(session: Session) -> None:
     """Make all routines as a client of old would have: under an empty sql_mode."""
     for name, routine in read_schema(session).routines.items():
         put_back(session, replace(read_stored(session, routine.kind, name), sql_mode=""))
+
+
+def _forget_sums(session: Session) -> None:
+    """Empty the ledger of the run that made the schema: the sums of an empty database are nothing to compare with."""
+    for table in (names.LEDGER, ledger.TAKEN):
+        session.execute(f"DELETE FROM {table}")
 
 
 def _forget(session: Session) -> None:

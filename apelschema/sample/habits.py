@@ -2,25 +2,28 @@
 
 A host spells a benchmark type in one way, and no two of its spellings of an infrastructure are equal to a
 case-insensitive collation: which of them the summariser would keep depends on the order in which it meets the rows.
+There are as many habits as combinations of spellings; hosts have them in turn.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain, repeat
 from random import Random
 from typing import Final
 
-from apelschema.names import SAID_NOTHING
+from apelschema.names import NO_INFRASTRUCTURE, SAID_NOTHING
 from apelschema.sample.options import Sample
 
-_STRICT: Final[tuple[tuple[str | None, ...], ...]] = (
+Text = str | None
+
+_STRICT: Final[tuple[tuple[Text, ...], ...]] = (
     ("grid", "None", ""),
     ("grid", "none"),
     ("local", "NULL", " "),
     ("grid", "NONE", "null"),
     ("grid", "local", "Null", "None"),
 )
-_LAX: Final[tuple[tuple[str | None, ...], ...]] = (
+_WITH_NULL: Final[tuple[tuple[Text, ...], ...]] = (
     ("grid", "None", None),
     *_STRICT[1:3],
     ("grid", "NONE", None),
@@ -28,60 +31,86 @@ _LAX: Final[tuple[tuple[str | None, ...], ...]] = (
 )
 """NULL never beside '': the old summarisers make '' of it, and the second of the two would hide the first (H28)."""
 
-_SPELLINGS: Final = (("HEPSPEC", "Si2k", "HEPscore23"), ("hepspec", "si2k", "hepscore23"))
-_UNTYPED: Final = ("", "None")
+_LABELLED: Final[tuple[tuple[Text, ...], ...]] = (("grid", NO_INFRASTRUCTURE), ("grid", "local", NO_INFRASTRUCTURE))
+
+_SPELLINGS: Final = (
+    ("HEPSPEC", "Si2k", "HEPscore23"),
+    ("hepspec", "si2k", "hepscore23"),
+    ("Hepspec", "SI2K", "HEPSCORE23"),
+)
+_UNTYPED: Final = ("", "None", "none", "NULL", " ")
+
+NUMBER: Final = 30
+"""How many habits there are; every spelling of one thing meets every spelling of another."""
+
+INFRASTRUCTURE_SLOTS: Final = 12
+"""A common multiple of the numbers of infrastructures of a host."""
+
+BENCHMARK_SLOTS: Final = 40
+HEPSCORE_SLOT: Final = 20
+"""In recent months a slot of HEPscore23, whatever the sample."""
 
 Benchmark = tuple[str, Decimal]
 """Type as it is spelt, and level."""
 
 
-@dataclass(frozen=True)
-class Habits:
-    """The habits of one host; ``benchmarks`` with their weights, in old months and in recent ones."""
-
-    infrastructures: tuple[str | None, ...]
-    benchmarks: tuple[Benchmark, ...]
-    weights_then: tuple[int, ...]
-    weights_now: tuple[int, ...]
-
-    @classmethod
-    def of(cls, sample: Sample, number: int) -> "Habits":
-        """Those of the host of this number, counted among the hosts that send the same."""
-        random = Random(f"habits {sample.seed} {number}")
-        palettes = _STRICT if sample.strict else _LAX
-        hepspec, si2k, hepscore = _SPELLINGS[number % 2]
-        untyped = _UNTYPED[number // 2 % 2]
-        measured: list[tuple[Benchmark, int, int]] = [
-            ((hepspec, _level(random, 8, 14)), 40, 20),
-            ((hepspec, _level(random, 8, 14)), 20, 20),
-            ((si2k, _level(random, 1500, 3500)), 25, 5),
-            ((hepscore, _level(random, 9, 18)), 5, 35),
-            ((hepscore, _level(random, 9, 18)), 0, 10),
-            ((untyped, Decimal(0)), 5, 5),
-            ((hepspec, Decimal(0)), 3, 3),
-        ]
-        if sample.custom:
-            measured.append((("custom", Decimal(1)), 5, 5))
-        benchmarks, then, now = zip(*measured, strict=True)
-        return cls(palettes[number % len(palettes)], benchmarks, then, now)
-
-    def benchmark(self, random: Random, recent: bool) -> Benchmark:
-        """One of the benchmarks."""
-        return random.choices(self.benchmarks, self.weights_now if recent else self.weights_then)[0]
-
-    def infrastructure(self, random: Random) -> str | None:
-        """One of the infrastructures."""
-        return random.choice(self.infrastructures)
-
-    def other_nothing(self, infrastructure: str | None) -> Sequence[str | None]:
-        """The other spellings of no infrastructure, where this is one of them."""
-        said = [each for each in self.infrastructures if says_nothing(each)]
-        return [each for each in said if each != infrastructure] if infrastructure in said else []
+def infrastructures(sample: Sample) -> Iterator[tuple[int, int, Text, Text]]:
+    """Habit, slot, infrastructure, and another spelling of the same where it is one of no infrastructure."""
+    palettes = _palettes(sample)
+    for habit in range(NUMBER):
+        palette = palettes[habit % len(palettes)]
+        for slot in range(INFRASTRUCTURE_SLOTS):
+            chosen = palette[slot % len(palette)]
+            yield habit, slot, chosen, _other(palette, chosen)
 
 
-def says_nothing(infrastructure: str | None) -> bool:
+def benchmarks(sample: Sample) -> Iterator[tuple[int, int, int, str, Decimal]]:
+    """Habit, whether of recent months, slot, type, level."""
+    for habit in range(NUMBER):
+        measured = _measured(sample, habit)
+        for recent in (0, 1):
+            slots = chain.from_iterable(repeat(benchmark, weights[recent]) for benchmark, weights in measured)
+            for slot, (kind, level) in enumerate(slots):
+                yield habit, recent, slot, kind, level
+
+
+def says_nothing(text: Text) -> bool:
     """Whether an infrastructure is of class N."""
-    return infrastructure is None or infrastructure.strip().lower() in SAID_NOTHING
+    return text is None or text.strip().lower() in SAID_NOTHING
+
+
+def _palettes(sample: Sample) -> tuple[tuple[Text, ...], ...]:
+    if not sample.spells_nothing_freely:
+        return _LABELLED
+    return _WITH_NULL if sample.holds_null else _STRICT
+
+
+def _other(palette: tuple[Text, ...], chosen: Text) -> Text:
+    others = [each for each in palette if says_nothing(each) and each != chosen]
+    return others[0] if others and says_nothing(chosen) else chosen
+
+
+def _measured(sample: Sample, habit: int) -> list[tuple[Benchmark, tuple[int, int]]]:
+    """The benchmarks of a habit, each with the slots that it has in old months and in recent ones."""
+    random = Random(f"habits {sample.seed} {habit}")
+    hepspec, si2k, hepscore = _SPELLINGS[habit % len(_SPELLINGS)]
+    untyped = _UNTYPED[habit % len(_UNTYPED)]
+    unlisted: list[tuple[Benchmark, tuple[int, int]]] = [
+        (("custom", Decimal(1)), (2, 2)),
+        (("HS06", Decimal("10.25")), (1, 1)),
+        ((_UNTYPED[habit % 2], Decimal(5)), (1, 1)),
+    ]
+    room = 4 if sample.custom else 0
+    return [
+        ((hepspec, _level(random, 8, 14)), (13 - room, 7 - room)),
+        ((hepspec, _level(random, 8, 14)), (8, 8)),
+        ((si2k, _level(random, 1500, 3500)), (10, 2)),
+        ((hepscore, _level(random, 9, 18)), (5, 14)),
+        ((hepscore, _level(random, 9, 18)), (0, 5)),
+        ((untyped, Decimal(0)), (3, 3)),
+        ((hepspec, Decimal(0)), (1, 1)),
+        *(unlisted if sample.custom else ()),
+    ]
 
 
 def _level(random: Random, least: int, most: int) -> Decimal:

@@ -10,26 +10,12 @@ from apelschema.sample.options import Sample
 SAID_NOTHING: Final = "None"
 """What the loader stores for a name that a message does not have."""
 
-HOSTS: Final = 4
-"""Submit hosts of a site: two send jobs, one summaries, one normalised summaries."""
+JOB_HOSTS: Final = 2
+HOSTS: Final = JOB_HOSTS + 2
+"""Submit hosts of a site: two send jobs, one summaries, one normalised summaries. Their ids follow one another."""
 
 _LONGEST: Final = 255
 _ENCODINGS: Final = {"latin1": "cp1252", "utf8mb4": "utf-8"}
-
-
-@dataclass(frozen=True)
-class Site:
-    """A site's id, and those of its submit hosts by what they send."""
-
-    id: int
-    job_hosts: tuple[int, ...]
-    summary_host: int
-    normalised_host: int
-
-    @property
-    def hosts(self) -> tuple[int, ...]:
-        """All of them."""
-        return (*self.job_hosts, self.summary_host, self.normalised_host)
 
 
 @dataclass(frozen=True)
@@ -61,26 +47,19 @@ class Names:
             "VOGroups": (SAID_NOTHING, "/atlas", "/atlas/production", "/cms", "/cms/%s", "/lhcb\\Grid", "/lhcb/<b>"),
         }
 
-    @cached_property
-    def sites(self) -> tuple[Site, ...]:
-        """The sites with their hosts."""
-        return tuple(
-            Site(number, (first, first + 1), first + 2, first + 3)
-            for number, first in enumerate(range(1, self.sample.sites * HOSTS + 1, HOSTS), start=1)
-        )
-
     @property
-    def first_user(self) -> int:
-        """The first id of DNs that is a user; the ones before are publishers, and nobody."""
-        return self.sample.sites + 2
-
-    def publisher(self, site: Site) -> int:
-        """The id in DNs of the host that publishes for a site."""
-        return site.id + 1
+    def users(self) -> range:
+        """The ids in DNs that are users; the ones before are nobody, and the publisher of each site in their order."""
+        return range(self.sample.sites + 2, len(self.tables["DNs"]) + 1)
 
     def ids(self, table: str) -> range:
         """All ids of a table."""
         return range(1, len(self.tables[table]) + 1)
+
+    @property
+    def _numbers(self) -> range:
+        """The ids of the sites."""
+        return range(1, self.sample.sites + 1)
 
     def _sites(self) -> tuple[str, ...]:
         unusual = [
@@ -89,12 +68,12 @@ class Names:
             self._held("Zürich-Łódź-東京-🔬", "Zürich-Łódź-東京", "Zürich-Århus", "Zuerich-Aarhus"),
             "C:\\grid\\site ",  # a name that ends in a blank
         ]
-        plain = [f"EXAMPLE-T{1 if number == 1 else 2}-{number:03d}" for number in range(1, self.sample.sites + 1)]
+        plain = [f"EXAMPLE-T{1 if number == 1 else 2}-{number:03d}" for number in self._numbers]
         mixed = [name for pair in zip(plain, unusual, strict=False) for name in pair] + plain[len(unusual) :]
         return tuple(mixed[: self.sample.sites])
 
     def _dns(self) -> tuple[str, ...]:
-        publishers = [f"/DC=org/DC=example/CN=host/publisher-{site.id:03d}.example.org" for site in self.sites]
+        publishers = [f"/DC=org/DC=example/CN=host/publisher-{site:03d}.example.org" for site in self._numbers]
         unusual = [
             '/DC=org/DC=example/CN=Robot: O\'Neil "pilot" 100% \\ <robot>',
             self._held(
@@ -103,13 +82,13 @@ class Names:
             "/DC=org/DC=example/CN=blank ",
             ("/DC=org/DC=example/CN=" + "long" * _LONGEST)[:_LONGEST],
         ]
-        users = min(20 + self.sample.jobs // 200, 2000)
+        users = min(20 + (self.sample.jobs + self.sample.summaries_in_all) // 200, 2000)
         return (SAID_NOTHING, *publishers, *self._varied("/DC=org/DC=example/OU=People/CN=user {:04d}", users, unusual))
 
     def _hosts(self) -> tuple[str, ...]:
         return tuple(
-            f"{kind}.site{site.id:03d}.example.org{end}"
-            for site in self.sites
+            f"{kind}.site{site:03d}.example.org{end}"
+            for site in self._numbers
             for kind, end in (
                 ("ce01", ":2119/jobmanager-pbs"),
                 ("ce02", ":8443/cream-lsf-'q'"),

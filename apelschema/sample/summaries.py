@@ -1,119 +1,213 @@
-"""Monthly sums that sites send themselves: summaries, normalised summaries, sync records; and SuperSummaries."""
+"""Monthly sums that sites send themselves: summaries, normalised summaries, and SuperSummaries; made in the server.
+
+Numbers go through the sites, the months of a site, and the keys of a month, none twice, so that the server writes in
+the order of the primary key.
+"""
 
 from collections.abc import Iterator
-from datetime import timedelta
-from decimal import Decimal
-from random import Random
+from dataclasses import dataclass
 from typing import Any, Final
 
-from apelschema.sample.habits import Habits
-from apelschema.sample.jobs import last_second, within
-from apelschema.sample.names import Names, Site
-from apelschema.sample.options import Month, Sample
+from apelschema import sql
+from apelschema.errors import CannotRun
+from apelschema.sample import aids
+from apelschema.sample.draws import Draws, hashed
+from apelschema.sample.habits import BENCHMARK_SLOTS, INFRASTRUCTURE_SLOTS, NUMBER
+from apelschema.sample.names import HOSTS, JOB_HOSTS, Names
+from apelschema.sample.options import Sample
 
-_KEY: Final = (
-    "UpdateTime", "SiteID", "Month", "Year", "GlobalUserNameID", "VOID", "VOGroupID", "VORoleID", "SubmitHostId",
-    "NodeCount", "Processors",
+GONE: Final = 16
+"""The summaries with so many processors or more, and no others, are gone once they are summarised."""
+
+_SIZES: Final = 4
+"""How many pairs of nodes and processors there are."""
+
+_STRIDE: Final = 1_000_003
+"""Prime, and no factor of the number of keys: multiples of it meet every key once."""
+
+_SHIFT: Final = 15_485_863
+"""Prime: where sites and months begin among the keys."""
+
+_TWINS: Final = 16
+"""Of so many rows the second has the key of the first but for benchmark, the fourth that of the third but for
+infrastructure: in releases whose keys hold both."""
+
+_DESCRIPTIONS: Final = (None, "APEL-HTCONDOR", "ARC-CE <5> & 'more'", "")
+
+_DRAWS: Final = Draws(
+    "Hash",
+    (
+        "benchmark", "infrastructure", "time", "times known", "length", "jobs", "wall", "zero", "cpu", "delay", "type",
+        "power", "old rule", "description",
+    ),
 )  # fmt: skip
-_SUMS: Final = ("EarliestEndTime", "LatestEndTime", "NumberOfJobs", "WallDuration", "CpuDuration")
-_BENCHMARK: Final = ("InfrastructureType", "ServiceLevelType", "ServiceLevel")
 
-SUMMARIES: Final = (*_KEY, *_SUMS, *_BENCHMARK, "PublisherDNID")
-NORMALISED: Final = (
-    *_KEY,
-    *_SUMS,
-    "Infrastructure",
-    "NormalisedWallDuration",
-    "NormalisedCpuDuration",
-    "PublisherDNID",
-)
-SUPER: Final = (*_KEY, *_SUMS, *_BENCHMARK)
-SYNC: Final = ("UpdateTime", "SiteID", "SubmitHostID", "NumberOfJobs", "Month", "Year", "PublisherDNID")
-
-_OLD_RULE: Final = Decimal(12) / 250
-"""What a sender that divides HEPscore23 by 250 makes of one second (C8)."""
-
-ENORMOUS_LEVEL: Final = Decimal("9999999.999")
-ENORMOUS_SECONDS: Final = 400_000_000_000_000
-
-Row = tuple[Any, ...]
+_OLD_RULE: Final = 48
+"""Thousandths that a sender makes of one second when it divides HEPscore23 of 12 by 250 (C8)."""
 
 
-def summaries(sample: Sample, names: Names) -> Iterator[Row]:
-    """The rows of Summaries, in the order of SUMMARIES."""
-    random = Random(f"summaries {sample.seed}")
-    for number, site in enumerate(names.sites):
-        habits = Habits.of(sample, number)
-        for place, month in enumerate(sample.calendar):
-            recent = place >= sample.months * 2 // 3
-            for key in _keys(sample, names, random, site, month, site.summary_host):
-                benchmark = habits.benchmark(random, recent)
-                yield (*key, *_sums(random, month), habits.infrastructure(random), *benchmark, names.publisher(site))
-    if sample.overflow:
-        yield _enormous(sample, names, random)
+@dataclass(frozen=True)
+class Lot:
+    """Rows of a table, as many as ``count``, spread evenly over all sites and over ``months`` from the oldest on."""
+
+    table: str
+    host: int
+    count: int
+    months: int
+    gone: bool = False
 
 
-def normalised(sample: Sample, names: Names) -> Iterator[Row]:
-    """The rows of NormalisedSummaries, in the order of NORMALISED."""
-    random = Random(f"normalised {sample.seed}")
-    for number, site in enumerate(names.sites):
-        habits = Habits.of(sample, number)
-        for month in sample.calendar:
-            for key in _keys(sample, names, random, site, month, site.normalised_host):
-                *rest, wall, cpu = _sums(random, month)
-                factor = _OLD_RULE if random.random() < 0.05 else Decimal(random.randrange(8000, 16000)) / 1000
-                normal = (int(wall * factor), int(cpu * factor))
-                yield (*key, *rest, wall, cpu, habits.infrastructure(random), *normal, names.publisher(site))
+def lots(sample: Sample) -> tuple[Lot, ...]:
+    """The summaries of the sample, and a twentieth more that are gone once they are summarised."""
+    purged = len(sample.purged)
+    found = []
+    for table, host, count in (
+        ("Summaries", JOB_HOSTS + 1, sample.unnormalised),
+        ("NormalisedSummaries", JOB_HOSTS + 2, sample.normalised),
+    ):
+        gone = max(count // 20, sample.sites * purged) if purged and count else 0
+        found += [Lot(table, host, count, sample.months), Lot(table, host, gone, purged, gone=True)]
+    return tuple(found)
 
 
-def super_summaries(sample: Sample, names: Names) -> Iterator[Row]:
-    """A few rows of SuperSummaries, as they were left in 2013, in the order of SUPER."""
-    random, month = Random(f"super {sample.seed}"), (2013, 2)
-    for site in names.sites:
-        for key in _keys(sample, names, random, site, month, site.summary_host):
-            yield (*key, *_sums(random, month), "grid", "HEPSPEC", Decimal("9.5"))
+def left_over(sample: Sample) -> Lot:
+    """A few rows of SuperSummaries, dead for long."""
+    return Lot("SuperSummaries", JOB_HOSTS + 1, 2 * sample.sites, min(2, sample.months))
 
 
-def sync(sample: Sample, names: Names) -> Iterator[Row]:
-    """What each submit host says it sent, in the order of SYNC."""
-    random = Random(f"sync {sample.seed}")
-    for site in names.sites:
-        for host in site.hosts:
-            for month in sample.calendar:
-                year, number = month
-                jobs = random.randrange(10_000)
-                yield (_sent(random, month), site.id, host, jobs, number, year, names.publisher(site))
+def statements(sample: Sample, names: Names, lot: Lot) -> Iterator[tuple[str, list[Any], int]]:
+    """INSERT statements with their arguments, and how many rows each makes; raises CannotRun for too many keys."""
+    if lot.count > _keys(names) * sample.sites * lot.months:
+        raise CannotRun(
+            f"There are not {lot.count:,} keys of {lot.table} in {lot.months} months of {sample.sites} sites.",
+            hint="Ask for more sites or months, or for less summaries.",
+        )
+    values = {**_key(names, lot), **_sums(), **_ADDED[lot.table](sample)}
+    arguments: list[Any] = []
+    if sample.has("2.5.0"):
+        values["InfrastructureDescription"] = _DRAWS.one_of("description", "NULL", "%s", "%s", "%s")
+        arguments += _DESCRIPTIONS[1:]
+    for begin in range(0, lot.count, aids.ROWS_AT_ONCE):
+        size = min(aids.ROWS_AT_ONCE, lot.count - begin)
+        text = (
+            f"INSERT INTO {lot.table} ({sql.columns(tuple(values))}) SELECT {', '.join(values.values())}"
+            f" FROM ({_numbered(sample, names, lot, begin, size)}) n"
+            f" STRAIGHT_JOIN {aids.MONTHS} m ON m.Place = MOD(n.Cell, {lot.months})"
+            f" STRAIGHT_JOIN {aids.BENCHMARKS} b ON b.Habit = MOD(n.Cell DIV {lot.months}, {NUMBER})"
+            f" AND b.Recent = m.Recent AND b.Slot = {_DRAWS.below('benchmark', BENCHMARK_SLOTS)}"
+            f" STRAIGHT_JOIN {aids.INFRASTRUCTURES} i ON i.Habit = b.Habit"
+            f" AND i.Slot = {_DRAWS.below('infrastructure', INFRASTRUCTURE_SLOTS)}"
+        )
+        yield text, arguments, size
 
 
-def _keys(sample: Sample, names: Names, random: Random, site: Site, month: Month, host: int) -> Iterator[Row]:
-    """UpdateTime and key of a site's rows of a month, each with another user, so that no two are the same."""
-    users = names.ids("DNs")[names.first_user - 1 :]
-    wanted = max(2, sample.jobs // (20 * sample.sites * sample.months))
-    year, number = month
-    for user in random.sample(users, min(wanted, len(users))):
-        ids = [random.choice(names.ids(table)) for table in ("VOs", "VOGroups", "VORoles")]
-        size = (random.choice((1, 2)), random.choice((1, 8)))
-        yield (_sent(random, month), site.id, number, year, user, *ids, host, *size)
+def _keys(names: Names) -> int:
+    """Keys that a site has in a month."""
+    return len(names.users) * _SIZES * len(names.ids("VOs")) * len(names.ids("VOGroups")) * len(names.ids("VORoles"))
 
 
-def _sums(random: Random, month: Month) -> tuple[Any, ...]:
-    """End times, now and then unknown, jobs, wall and cpu seconds."""
-    earliest, latest = sorted((within(random, month), within(random, month)))
-    known = random.random() > 0.03
-    wall = 0 if random.random() < 0.03 else random.randrange(10**8)
-    cpu = int(wall * random.uniform(0.1, 8))
-    return (earliest if known else None, latest if known else None, random.randrange(1, 5000), wall, cpu)
+def _numbered(sample: Sample, names: Names, lot: Lot, begin: int, size: int) -> str:
+    """Site and month (``Cell``), place among theirs, key (``Code``), ``Twin`` and chance of each row.
+
+    LIMIT keeps the server from working these out at each mention.
+    """
+    cells = sample.sites * lot.months
+    first = f"(c.Cell * {lot.count} + {cells - 1}) DIV {cells}"
+    what = lot.table + " gone" * lot.gone
+    return (
+        f"SELECT h.Cell, h.Place, h.Twin, {_DRAWS.integers},"
+        f" MOD((h.Place - (h.Twin > 0)) * {_STRIDE} + h.Cell * {_SHIFT}, {_keys(names)}) AS Code"
+        f" FROM (SELECT t.Cell, t.Place, t.Twin, {hashed(sample.seed, what, 't.Number - (t.Twin > 0)')} AS Hash"
+        f" FROM (SELECT k.Number, k.Cell, k.Place, {_twin(sample, lot)} AS Twin"
+        f" FROM (SELECT c.Number, c.Cell, c.Number - {first} AS Place"
+        f" FROM (SELECT s.Number + {begin} AS Number, ((s.Number + {begin}) * {cells}) DIV {lot.count} AS Cell"
+        f" FROM {aids.NUMBERS} s WHERE s.Number < {size}) c) k) t LIMIT {size}) h LIMIT {size}"
+    )
 
 
-def _sent(random: Random, month: Month) -> Any:
-    """When a row of a month came in: some days after its end."""
-    return last_second(month) + timedelta(seconds=random.randrange(3600, 20 * 86400))
+def _twin(sample: Sample, lot: Lot) -> str:
+    """SQL: 1 for a row like the one before it but for the benchmark, 2 but for the infrastructure, else 0."""
+    by_type = f"MOD(k.Place, {_TWINS}) = 1" if lot.table == "NormalisedSummaries" and sample.has("2.3.0") else "FALSE"
+    by_infrastructure = f"MOD(k.Place, {_TWINS}) = 3" if sample.has("2.4.1") else "FALSE"
+    return f"IF({by_type}, 1, IF({by_infrastructure}, 2, 0))"
 
 
-def _enormous(sample: Sample, names: Names, random: Random) -> Row:
-    """A summary that fits BIGINT UNSIGNED as long as its level is divided by 250 (H24)."""
-    site, month = names.sites[0], sample.calendar[-1]
-    year, number = month
-    key = (_sent(random, month), site.id, number, year, 1, 1, 1, 1, site.summary_host, 1, 1)
-    sums = (within(random, month), last_second(month), 1, ENORMOUS_SECONDS, ENORMOUS_SECONDS)
-    return (*key, *sums, "grid", "HEPscore23", ENORMOUS_LEVEL, names.publisher(site))
+def _key(names: Names, lot: Lot) -> dict[str, str]:
+    users, vos, groups, roles = names.users, names.ids("VOs"), names.ids("VOGroups"), names.ids("VORoles")
+    site = f"n.Cell DIV {lot.months}"
+    size = f"n.Code DIV {len(users) * len(vos) * len(groups) * len(roles)}"
+    return {
+        "UpdateTime": f"m.Begins + INTERVAL m.Seconds + 3600 + {_DRAWS.below('delay', 20 * 86400)} SECOND",
+        "SiteID": f"1 + {site}",
+        "Month": "m.Month",
+        "Year": "m.Year",
+        "GlobalUserNameID": f"{users.start} + MOD(n.Code, {len(users)})",
+        "VOID": f"1 + MOD(n.Code DIV {len(users)}, {len(vos)})",
+        "VOGroupID": f"1 + MOD(n.Code DIV {len(users) * len(vos)}, {len(groups)})",
+        "VORoleID": f"1 + MOD(n.Code DIV {len(users) * len(vos) * len(groups)}, {len(roles)})",
+        "SubmitHostId": f"{lot.host} + {site} * {HOSTS}",
+        "NodeCount": f"1 + MOD({size}, 2)",
+        "Processors": f"{GONE} + {size} DIV 2" if lot.gone else f"1 + ({size} DIV 2) * 7",
+        **({} if lot.table == "SuperSummaries" else {"PublisherDNID": f"2 + {site}"}),
+    }
+
+
+def _sums() -> dict[str, str]:
+    known = f"NOT {_DRAWS.happens('times known', 3)}"
+    early = _DRAWS.below("time", "m.Seconds")
+    late = f"{early} + {_DRAWS.below('length', f'(m.Seconds - {early})')}"
+    return {
+        "EarliestEndTime": f"IF({known}, m.Begins + INTERVAL {early} SECOND, NULL)",
+        "LatestEndTime": f"IF({known}, m.Begins + INTERVAL {late} SECOND, NULL)",
+        "NumberOfJobs": f"1 + {_DRAWS.below('jobs', 5000)}",
+        "WallDuration": _wall(),
+        "CpuDuration": _cpu(),
+    }
+
+
+def _wall() -> str:
+    """Seconds; a twin has a few more, so that nobody takes it for the same month sent twice."""
+    return f"IF({_DRAWS.happens('zero', 3)}, 0, 1000 + {_DRAWS.below('wall', 10**8)} + n.Twin)"
+
+
+def _cpu() -> str:
+    return f"({_wall()} * (10 + {_DRAWS.below('cpu', 790)})) DIV 100"
+
+
+def _infrastructure() -> str:
+    """That of the host, or of a twin one that no host has."""
+    return "IF(n.Twin = 2, 'egi', i.Infrastructure)"
+
+
+def _benchmark(sample: Sample) -> dict[str, str]:
+    del sample
+    return {
+        "InfrastructureType": _infrastructure(),
+        "ServiceLevelType": "b.ServiceLevelType",
+        "ServiceLevel": "b.ServiceLevel",
+    }
+
+
+def _left_over(sample: Sample) -> dict[str, str]:
+    return {**_benchmark(sample), "InfrastructureType": "'grid'"}
+
+
+def _normalised(sample: Sample) -> dict[str, str]:
+    factor = f"IF({_DRAWS.happens('old rule', 5)}, {_OLD_RULE}, 8000 + {_DRAWS.below('power', 8000)})"
+    return {
+        "NormalisedWallDuration": f"({_wall()} * {factor}) DIV 1000",
+        "NormalisedCpuDuration": f"({_cpu()} * {factor}) DIV 1000",
+        "Infrastructure": _infrastructure(),
+        **({"ServiceLevelType": _type(sample)} if sample.has("2.3.0") else {}),
+    }
+
+
+def _type(sample: Sample) -> str:
+    """The type of a normalised summary: the one before a twin is typed, and a twin of another type."""
+    loaded = ("'hepspec'", "'hepscore23'", "'si2k'", "''", "''", "''")
+    odd = ("'HEPscore23'", "'None'", "' '", "'null'") if sample.spells_nothing_freely else ()
+    paired = f"MOD(n.Place, {_TWINS}) = 0"
+    return f"IF(n.Twin = 1, 'hepscore23', IF({paired}, 'hepspec', {_DRAWS.one_of('type', *loaded, *odd)}))"
+
+
+_ADDED: Final = {"Summaries": _benchmark, "NormalisedSummaries": _normalised, "SuperSummaries": _left_over}
