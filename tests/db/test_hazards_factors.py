@@ -1,6 +1,7 @@
 """Normalised figures and benchmark history of our routines and views (semantics.md section 2, H14 to H17, H24)."""
 
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -25,6 +26,18 @@ COLLATIONS = ["utf8mb4_general_ci", "utf8mb4_bin", "utf8mb4_nopad_bin"]
 
 ONE_TYPE = Policy.from_mapping({"types": {"custom": "keep-old"}})
 ALL_UNLISTED = Policy.from_mapping({"unlisted_types": "keep-old", "types": {"HS06": "released"}})
+
+
+@pytest.fixture(params=["2.3.0", "2.5.0"])
+def release(request: pytest.FixtureRequest) -> str:
+    """The release that the hazard was met at, and the newest."""
+    return str(request.param)
+
+
+@pytest.fixture
+def installed(installed: MakeInstalled, release: str) -> MakeInstalled:
+    """A function that makes a database with our objects of the release."""
+    return partial(installed, release)
 
 
 def test_h16_si2k_in_another_case_is_divided_in_a_bin_database(installed: MakeInstalled):

@@ -2,8 +2,6 @@
 
 import pytest
 
-from apelschema.db.introspect import read_schema
-from apelschema.db.session import Session
 from tests.conftest import MakeDatabase, OpenSession
 from tests.official.conftest import MakeOfficial
 from tests.official.update import (
@@ -13,6 +11,7 @@ from tests.official.update import (
     rollback_230,
     update_230,
 )
+from tests.support.differing import differing
 from tests.support.vectors import read_vectors, replay
 
 
@@ -30,23 +29,6 @@ def test_vectors_of_230_come_out_in_full(make_database: MakeDatabase, session: O
     target = make_database(collation.split("_")[0], collation)
     install_official(session(target), "2.3.0", sql_mode=vectors.sql_mode)
     assert replay(target, vectors) == []
-
-
-def differing(one: Session, other: Session) -> set[str]:
-    """Names of the objects that are not the same in two databases of one server."""
-    first, second = read_schema(one), read_schema(other)
-    names = {*first.tables, *first.routines, *first.views}
-    assert names == {*second.tables, *second.routines, *second.views}
-    return (
-        {name for name in first.tables if first.tables[name] != second.tables[name]}
-        | {
-            name
-            for name in first.routines
-            if first.routines[name].body != second.routines[name].body
-            or first.routines[name].parameters != second.routines[name].parameters
-        }
-        | {name for name in first.views if first.views[name].definition_sha256 != second.views[name].definition_sha256}
-    )
 
 
 def test_update_gives_230_but_for_the_history_views(official: MakeOfficial):

@@ -1,4 +1,4 @@
-"""APEL's own objects and scripts of 2.2.1 and 2.3.0 in effect, for contrast: what goes wrong without us.
+"""APEL's own objects and scripts of 2.2.1 to 2.5.0 in effect, for contrast: what goes wrong without us.
 
 Written from the facts about the official release; the scripts' effects are listed one by one because each
 stop between two of them is a state met in the field.
@@ -8,16 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from apelschema.catalogue.load import load
+from apelschema.catalogue.load import load, releases
 from apelschema.db import errors
 from apelschema.db.session import Session
 from apelschema.procedures import Kind, text
 from tests.support.install import create_objects, create_tables
 
 _CHANGED: Final = Path(__file__).parent / "sql"
-_OLD_KEY: Final = (
-    "SiteID, Month, Year, GlobalUserNameID, VOID, VORoleID, VOGroupID, SubmitHostId, NodeCount, Processors"
-)
+_WHO_AND_WHEN: Final = "SiteID, Month, Year, GlobalUserNameID, VOID, VORoleID, VOGroupID"
+_OLD_KEY: Final = f"{_WHO_AND_WHEN}, SubmitHostId, NodeCount, Processors"
+_DESCRIBED: Final = {
+    "Summaries": "InfrastructureType",
+    "NormalisedSummaries": "Infrastructure",
+    "SuperSummaries": "InfrastructureType",
+    "HybridSuperSummaries": "Infrastructure",
+}
+"""Tables that describe the infrastructure from 2.5.0 on, with the column that the description stands behind."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +35,17 @@ class Effect:
 
 
 def official_text(kind: Kind, name: str, release: str) -> str:
-    """The official CREATE statement in 2.2.1 or 2.3.0."""
-    changed = _CHANGED / f"{kind}s" / name / f"{release}.sql"
-    # What 2.2.1 has is in the repository itself, since there the two do not differ.
-    return changed.read_text("utf-8") if changed.exists() else text(kind, name, "2.2.1")
+    """The official CREATE statement in a release from 2.2.1 on."""
+    known = releases()
+    for earlier in reversed(known[: known.index(release) + 1]):
+        changed = _CHANGED / f"{kind}s" / name / f"{earlier}.sql"
+        if changed.exists():
+            return changed.read_text("utf-8")
+    return text(kind, name, "2.2.1")  # there the official one and ours do not differ
 
 
 def install_official(db: Session, release: str, *, sql_mode: str | None = None, all_partitions: bool = False) -> None:
-    """Fill an empty database with the official schema of 2.2.1 or 2.3.0, central objects included.
+    """Fill an empty database with the official schema of a release from 2.2.1 on, central objects included.
 
     ``sql_mode`` is what the routines and views are created under; the session's own when None.
     """
@@ -53,9 +62,10 @@ def _replaced(kind: Kind, name: str, release: str) -> tuple[Effect, Effect]:
     )
 
 
-def _objects(release: str) -> tuple[Effect, ...]:
+def _objects(
+    release: str, views: tuple[str, ...] = ("VNormalisedSummaries", "VNormalisedSuperSummaries")
+) -> tuple[Effect, ...]:
     routines = ("SummariseJobs", "NormaliseSummaries", "CopyNormalisedSummaries")
-    views = ("VNormalisedSummaries", "VNormalisedSuperSummaries")
     effects = [effect for name in routines for effect in _replaced("routine", name, release)]
     return (*effects, *(effect for name in views for effect in _replaced("view", name, release)))
 
@@ -98,6 +108,40 @@ def rollback_230() -> tuple[Effect, ...]:
     )
 
 
+def update_241() -> tuple[Effect, ...]:
+    """Effects of the official update from 2.4.0 (in schema: 2.3.0) to 2.4.1, in order: two tables, each by itself."""
+    host, nodes = "SubmitHostId", "NodeCount, Processors"
+    return (
+        Effect(
+            "Summaries: key widened by InfrastructureType",
+            f"ALTER TABLE Summaries DROP PRIMARY KEY, ADD PRIMARY KEY ({_WHO_AND_WHEN}, {host}, InfrastructureType,"
+            f" ServiceLevelType, ServiceLevel, {nodes})",
+        ),
+        Effect(
+            "NormalisedSummaries: key widened by Infrastructure",
+            f"ALTER TABLE NormalisedSummaries DROP PRIMARY KEY, ADD PRIMARY KEY ({_WHO_AND_WHEN}, {host},"
+            f" Infrastructure, {nodes}, ServiceLevelType)",
+        ),
+    )
+
+
+def update_250() -> tuple[Effect, ...]:
+    """Effects of the official update from 2.4.1 to 2.5.0, in order."""
+    views = ("VSummaries", "VNormalisedSummaries", "VSuperSummaries", "VNormalisedSuperSummaries")
+    return (
+        *(
+            Effect(
+                f"{table}: column InfrastructureDescription added",
+                f"ALTER TABLE {table} ADD COLUMN InfrastructureDescription VARCHAR(100) AFTER {infrastructure}",
+            )
+            for table, infrastructure in _DESCRIBED.items()
+        ),
+        *_replaced("routine", "ReplaceSummary", "2.5.0"),
+        *_replaced("routine", "ReplaceNormalisedSummary", "2.5.0"),
+        *_objects("2.5.0", views),
+    )
+
+
 def official_update_230(
     db: Session, *, start: int = 1, stop_after: int | None = None, force: bool = False
 ) -> list[int]:
@@ -114,6 +158,20 @@ def official_rollback_230(
 ) -> list[int]:
     """Run the official way back, likewise."""
     return _run(db, rollback_230()[start - 1 : stop_after], force)
+
+
+def official_update_241(
+    db: Session, *, start: int = 1, stop_after: int | None = None, force: bool = False
+) -> list[int]:
+    """Run the official update from 2.3.0 (whose schema 2.4.0 has) to 2.4.1, likewise."""
+    return _run(db, update_241()[start - 1 : stop_after], force)
+
+
+def official_update_250(
+    db: Session, *, start: int = 1, stop_after: int | None = None, force: bool = False
+) -> list[int]:
+    """Run the official update from 2.4.1 to 2.5.0, likewise."""
+    return _run(db, update_250()[start - 1 : stop_after], force)
 
 
 def _run(db: Session, effects: tuple[Effect, ...], force: bool) -> list[int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from apelschema.db.session import Session
-from tests.support.calls import call, error_of, load_job, load_normalised, load_summary, summarise
+from tests.support.calls import error_of, load_job, load_normalised, load_summary, summarise
 from tests.support.figures import Figures, History, count, history, partitions, published, total
 
 Act = Callable[[], object]
@@ -176,27 +176,6 @@ def h19_views_that_fail_under_only_full_group_by(db: Session) -> set[str]:
     with db.using(sql_mode="ONLY_FULL_GROUP_BY"):
         views = [str(row[0]) for row in db.rows("SHOW FULL TABLES WHERE Table_type = 'VIEW'")]
         return {view for view in views if error_of(partial(db.rows, f"SELECT * FROM {view}")) is not None}
-
-
-@dataclass(frozen=True)
-class Programs:
-    """What becomes of the programs of the two releases: error numbers, None for success."""
-
-    loader_221: int | None
-    loader_230: int | None
-    summariser: dict[str, int]
-
-
-def h20_programs(db: Session) -> Programs:
-    """A normalised summary from the loader of 2.2.1 (19 arguments), of 2.3.0 (20); a summariser run."""
-    form_221 = ["S", 1, 2024, "/CN=u", "vo", "/vo", "None", "ce", "grid", 1, 1]
-    form_230 = [*form_221[:9], "hepscore23", *form_221[9:]]
-    rest = ["2024-01-01 00:00:00", "2024-01-31 00:00:00", 1000, 1000, 10000, 10000, 10, "/CN=p"]
-    return Programs(
-        loader_221=error_of(lambda: call(db, "ReplaceNormalisedSummary", form_221 + rest)),
-        loader_230=error_of(lambda: call(db, "ReplaceNormalisedSummary", form_230 + rest)),
-        summariser=summarise(db),
-    )
 
 
 @dataclass(frozen=True)

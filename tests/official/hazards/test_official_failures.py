@@ -4,18 +4,15 @@ from typing import Final
 
 import pytest
 
-from tests.conftest import MakeDatabase, OpenSession
 from tests.official.conftest import MakeOfficial
 from tests.official.update import official_rollback_230, official_update_230, update_230
 from tests.support import numbers
 from tests.support.calls import SUMMARISER, error_of, parameters
-from tests.support.install import create_tables
+from tests.support.programs import Programs, h20_programs
 from tests.support.scenarios import (
     Nulls,
     Overflow,
-    Programs,
     h19_views_that_fail_under_only_full_group_by,
-    h20_programs,
     h22_null_infrastructure,
     h23_bad_rows_of_a_lax_database,
     h24_enormous_summary,
@@ -57,15 +54,6 @@ def test_official_h21_forced_a_second_time_says_nothing(official: MakeOfficial):
     official_update_230(db)
     assert error_of(lambda: official_update_230(db)) == numbers.DUPLICATE_COLUMN
     assert official_update_230(db, force=True) == [numbers.DUPLICATE_COLUMN]
-
-
-def test_official_h21_forced_over_a_later_release_puts_old_procedures_back(
-    make_database: MakeDatabase, session: OpenSession
-):
-    db = session(make_database())
-    create_tables(db, "2.5.0")
-    assert official_update_230(db, force=True) == [numbers.DUPLICATE_COLUMN]
-    assert len(parameters(db, "ReplaceNormalisedSummary")) == 20  # 21 in 2.5.0
 
 
 def test_official_h22_stores_a_null_infrastructure_that_nothing_can_summarise(official: MakeOfficial):
