@@ -25,6 +25,8 @@ DEFAULT_POLICY: Final = Policy()
 _PLACEHOLDER: Final = "{{ keeps_old_factor }}"
 _STRING: Final = r"'(?:[^'\\]|\\.|'')*'"
 _ANY_POLICY: Final = rf"(?:NOT )?IN \({_STRING}(?:, {_STRING})*\)"
+_FILLED_IN: Final = re.compile(rf"(LOWER\(\w+\.ServiceLevelType\) ){_ANY_POLICY}", re.DOTALL)
+"""A placeholder that was filled in, behind the words that stand before it in every text."""
 
 _COMMENTS: Final = r"(?:\s|--(?=\s)[^\n]*\n|\#[^\n]*\n|/\*.*?\*/)*"
 _HEAD: Final = re.compile(rf"{_COMMENTS}CREATE\s+(?P<type>PROCEDURE|FUNCTION|VIEW)\s+", re.DOTALL | re.IGNORECASE)
@@ -44,6 +46,11 @@ class Source:
     name: str
     release: str
     template: str
+
+    @property
+    def depends_on_policy(self) -> bool:
+        """Whether there is a placeholder in it."""
+        return _PLACEHOLDER in self.template
 
     def text(self, policy: Policy = DEFAULT_POLICY) -> str:
         """The CREATE statement under a policy."""
@@ -146,7 +153,14 @@ class Ours:
 def matches_policy(name: str, release: str, body: str, policy: Policy) -> bool:
     """Whether a routine's body is our text of the release under exactly this policy."""
     found = _source_or_none(name, release)
-    return found is not None and found.sha256(policy) == sha256(body)
+    if found is None or found.sha256(policy) != sha256(body):
+        return False
+    return not found.depends_on_policy or keeps_old_factor(policy) in body  # white space in a name is not folded
+
+
+def rendered(statement: str, policy: Policy) -> str:
+    """A routine's statement, as a server shows it, with what an earlier policy filled in put under this one."""
+    return _FILLED_IN.sub(lambda found: found[1] + keeps_old_factor(policy), statement)
 
 
 def _source_or_none(name: str, release: str) -> Source | None:

@@ -69,14 +69,18 @@ class Normalisation:
     si2k alone is, and the types that the policy keeps, whatever the collation. Multiplied by 0.004, so that
     div_precision_increment does not matter, and clamped to what the column holds. The texts are for statements
     sent with arguments, be they none: a percent sign in a type's name is doubled.
+
+    There are two factors only, level and level / 250: under any policy the new one is ``old_factor`` or
+    ``other_factor``. ``keeps`` says whether this policy divides a row's type by 250.
     """
 
     def __init__(self, policy: Policy, alias: str = "h") -> None:
         self._alias = alias
         level, kind = f"{alias}.ServiceLevel", f"{alias}.ServiceLevelType"
         self.old_factor = f"IF({kind} = 'HEPSPEC', {level}, {level} * 0.004)"
-        keeps = keeps_old_factor(policy).replace("%", "%%")
-        self.new_factor = f"IF(LOWER({kind}) {keeps}, {level} * 0.004, {level})"
+        self.other_factor = f"IF({kind} = 'HEPSPEC', {level} * 0.004, {level})"
+        self.keeps = f"LOWER({kind}) {keeps_old_factor(policy).replace('%', '%%')}"
+        self.new_factor = f"IF({self.keeps}, {level} * 0.004, {level})"
 
     def value(self, column: str, factor: str) -> str:
         """The normalised figure of a duration column (or of an expression over it) under a factor."""
@@ -98,6 +102,17 @@ class Normalisation:
     def on_new_rule_only(self) -> str:
         """A row with a level that is right under the new rule and wrong under the old."""
         return self._with_level(self.matches(self.new_factor), f"NOT {self.matches(self.old_factor)}")
+
+    @property
+    def on_other_rule_only(self) -> str:
+        """A row with a level that some policy's new rule gives, be it this one's or another's, and the old does not."""
+        return self._with_level(self.matches(self.other_factor), f"NOT {self.matches(self.old_factor)}")
+
+    @property
+    def on_wrong_rule(self) -> str:
+        """A row with a level that the old rule or some other policy's gives, and this policy's does not."""
+        either = f"({self.matches(self.old_factor)} OR {self.matches(self.other_factor)})"
+        return self._with_level(either, f"NOT {self.matches(self.new_factor)}")
 
     @property
     def on_neither_rule(self) -> str:

@@ -14,6 +14,7 @@ from apelschema.checks import (
     galera,
     kind,
     other_run,
+    policy_change,
     privileges,
     read_only,
     writers,
@@ -32,6 +33,7 @@ __all__ = [
     "Writers",
     "blockers",
     "demand",
+    "policy_changes",
     "run",
     "wait_for_writers",
 ]
@@ -57,6 +59,7 @@ ALL: Final = _registered(
         definers.CHECK,
         galera.CHECK,
         benchmark_types.CHECK,
+        policy_change.CHECK,
         writers.CHECK,
     )
 )
@@ -67,6 +70,11 @@ def run(situation: Situation, planned: Sequence[Planned]) -> list[Finding]:
     """Run all checks for the steps to come; one that fails to run is a finding itself."""
     situation = replace(situation, planned=tuple(planned))
     return [finding for check in ALL for finding in _looked(check, situation)]
+
+
+def policy_changes(situation: Situation, planned: Sequence[Planned]) -> list[Finding]:
+    """What another policy than that of the figures will change; nothing where the steps to come hold no such change."""
+    return policy_change.CHECK.look(replace(situation, planned=tuple(planned)))
 
 
 def blockers(findings: Iterable[Finding]) -> list[Finding]:

@@ -3,9 +3,14 @@
 import json
 import re
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final
 
 from apelschema.checks.base import Check, Finding, Situation
+from apelschema.db.introspect import read_table
+from apelschema.db.session import can_hold
+from apelschema.names import LISTED_TYPES, SI2K
+from apelschema.policy import Policy, is_nameable
 from apelschema.steps.backfill import Backfill
 from apelschema.steps.stored import PutRoutine
 
@@ -14,9 +19,11 @@ ID = "benchmark_types"
 TABLES: Final = ("HybridSuperSummaries", "Summaries")
 
 _TYPES: Final = """
-SELECT LOWER(TRIM(ServiceLevelType)) AS Name, COUNT(*), COUNT(DISTINCT Year, Month), COUNT(DISTINCT SiteID)
-FROM {table} WHERE ServiceLevel <> 0 AND (WallDuration <> 0 OR CpuDuration <> 0) GROUP BY Name
+SELECT LOWER(ServiceLevelType) AS Name, COUNT(*), COUNT(DISTINCT Year, Month), COUNT(DISTINCT SiteID)
+FROM {table} WHERE ServiceLevel <> 0 AND (WallDuration <> 0 OR CpuDuration <> 0)
+AND LOWER(ServiceLevelType) NOT IN %s GROUP BY Name
 """
+"""Compared as the routines compare: whether two spellings are one type is for the collation to say."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +40,40 @@ def look(situation: Situation) -> list[Finding]:
     """Blocks for each type that the policy does not name, with the line to put into a policy file."""
     if not _changes_the_rule(situation):
         return []
+    decided = situation.policy.decided
+    wrong = _out_of_place(situation)
+    return wrong or ([] if decided is None else _unnamed(situation, decided))
+
+
+def _unnamed(situation: Situation, decided: tuple[str, ...]) -> list[Finding]:
     unnamed: dict[str, list[Found]] = {}
     for table in TABLES:
         if situation.has_table(table):
-            for name, found in _types(situation, table).items():
-                if not situation.policy.names(name):
-                    unnamed.setdefault(name, []).append(found)
+            for name, found in _types(situation, table, decided).items():
+                unnamed.setdefault(name, []).append(found)
     return [_finding(name, unnamed[name]) for name in sorted(unnamed)]
+
+
+def _out_of_place(situation: Situation) -> list[Finding]:
+    """Names in the policy that this database cannot hold, or that are one to it although they are told apart."""
+    table = read_table(situation.session, TABLES[0])
+    if table is None or table.charset is None or table.collation is None:
+        return []
+    character_set = table.charset
+    strange = [name for name in situation.policy.types if not can_hold(character_set, name)]
+    if strange:
+        return [_strange(name, character_set) for name in strange]
+    same = (
+        f"SELECT CONVERT(%s USING {character_set}) COLLATE {table.collation}"
+        f" = CONVERT(%s USING {character_set}) COLLATE {table.collation}"
+    )
+    return [_clash(pair) for pair in _told_apart(situation.policy) if situation.session.value(same, pair)]
+
+
+def _told_apart(policy: Policy) -> list[tuple[str, str]]:
+    """Pairs of names with different factors, which a collation may take for one: by accents, or blanks behind."""
+    factors = {name: "keep-old" if name == SI2K else "released" for name in LISTED_TYPES} | dict(policy.types)
+    return [(one, other) for one, other in combinations(sorted(factors), 2) if factors[one] != factors[other]]
 
 
 def toml_key(name: str) -> str:
@@ -56,9 +90,9 @@ def _changes_the_rule(situation: Situation) -> bool:
     )
 
 
-def _types(situation: Situation, table: str) -> dict[str, Found]:
-    """The types of a table, lower case and trimmed: the routines look no closer."""
-    rows = situation.session.rows(_TYPES.format(table=table))
+def _types(situation: Situation, table: str, decided: tuple[str, ...]) -> dict[str, Found]:
+    """The types of a table, lower case, but for those that are decided."""
+    rows = situation.session.rows(_TYPES.format(table=table), (decided,))
     return {str(row[0] or ""): Found(table, int(row[1]), int(row[2]), int(row[3])) for row in rows}
 
 
@@ -72,8 +106,30 @@ def _finding(name: str, found: list[Found]) -> Finding:
         name or '""',
         f'The policy does not name the benchmark type "{name}": {where}, in {months} months of {sites} sites.',
         f'Put {key} = "keep-old" (divided by 250, as now) or {key} = "released" (as it is) below [types] into a file'
-        " and give it with --policy FILE.",
+        " and give it with --policy FILE."
+        if is_nameable(name)
+        else 'No policy can name it: put unlisted_types = "released" or "keep-old" into a file, which holds for it.',
         sum(each.rows for each in found),
+    )
+
+
+def _strange(name: str, character_set: str) -> Finding:
+    return Finding(
+        ID,
+        "blocker",
+        name,
+        f'The policy names "{name}", which no column of this database can hold (character set {character_set}).',
+        "Take it out of [types].",
+    )
+
+
+def _clash(pair: tuple[str, str]) -> Finding:
+    return Finding(
+        ID,
+        "blocker",
+        pair[0],
+        f'To this database\'s collation "{pair[0]}" and "{pair[1]}" are one type, and the policy tells them apart.',
+        "Give both the same factor below [types], or take out the one that does not occur.",
     )
 
 

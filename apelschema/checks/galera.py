@@ -4,6 +4,7 @@ from typing import Final
 
 from apelschema.checks.base import Check, Finding, Situation
 from apelschema.journal import Journal
+from apelschema.revisions import coming
 from apelschema.steps.alter import Alter
 from apelschema.steps.base import Context
 
@@ -40,9 +41,10 @@ def look(situation: Situation) -> list[Finding]:
 
 def rebuilt_rows(situation: Situation) -> int:
     """Rows of the tables that the steps to come rebuild, by the server's estimate."""
-    context = Context(situation.session, Journal(situation.session), situation.policy, central=True)
-    alters = [each.step for each in situation.planned if isinstance(each.step, Alter)]
-    return sum(step.describe(context).rows or 0 for step in alters)
+    journal, plan = Journal(situation.session), coming(situation.planned)
+    context = Context(situation.session, journal, situation.policy, central=True, plan=plan)
+    alters = [each for each in situation.planned if isinstance(each.step, Alter)]
+    return sum(each.step.describe(context.at(each.revision), each.direction).rows or 0 for each in alters)
 
 
 CHECK = Check(ID, "Galera", "On Galera every DDL statement stops all writes on all nodes for its length.", look)

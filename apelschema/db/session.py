@@ -246,6 +246,17 @@ def _abandon(cursor: Any) -> None:
     cursor.connection = None
 
 
+def can_hold(character_set: str, text: str) -> bool:
+    """Whether a column of this character set can hold a text."""
+    if character_set in ("utf8", "utf8mb3") and any(ord(each) > 0xFFFF for each in text):
+        return False
+    try:
+        text.encode(_encoding(character_set))
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _encoding(character_set: str) -> str:
     """Python's codec for a character set of the server."""
     try:

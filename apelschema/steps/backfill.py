@@ -1,6 +1,6 @@
 """The backfill of HybridSuperSummaries: figures under the old rule get the new one (H14, H15; semantics.md 4.5)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -42,9 +42,13 @@ class Backfill(Step):
     Rows that neither rule gives stay as they are, as do copies (level 0), months that the policy leaves out and,
     because they would grow 250-fold, stale doubles (H2): rows without a source beside another of the same jobs,
     wall, cpu and times. ``UpdateTime`` never moves (I11). Running it again changes nothing.
+
+    The way back knows no policy: whichever was in force, and however often it was changed, a row that the old rule
+    does not give has the only other factor, and rows that had it before are left out.
     """
 
     kind: ClassVar[str] = "backfill"
+    pauses: ClassVar[bool] = True
 
     @property
     def object(self) -> str:
@@ -65,11 +69,8 @@ class Backfill(Step):
     def do(self, context: Context, log: StepLog) -> None:
         """Walk through the table and set the figures; then look again, not by watermark."""
         key = _ensure_left_out(context)
-        walk(context, log, TABLE, key, lambda piece: _backfill(context, piece))
-        for _ in range(MOST_AGAIN):
-            context.checkpoint()
-            if not retrying(lambda: context.session.execute(f"{_backfilling(context, 'TRUE')} LIMIT {ROWS_AGAIN}", ())):
-                return
+        walk(context, log, TABLE, key, lambda piece: self._set(context, piece))
+        _set_again(context)
 
     def undo(self, context: Context, log: StepLog) -> None:
         """Set the figures of rows on the new rule to the old rule's, up to where the backfill came."""
@@ -82,14 +83,41 @@ class Backfill(Step):
         context.session.execute(f"DROP TABLE {LEFT_OUT}")
 
     def prove(self, context: Context, direction: Direction) -> None:
-        """That no row which may change is on the old rule."""
+        """That no row which may change is on another rule."""
         left = _left(context) if direction == "do" else 0
         if left:
             raise FoundWrong(
-                f"{left} rows of {TABLE} are still, or again, on the old rule of normalisation.",
+                f"{left} rows of {TABLE} are still, or again, on another rule of normalisation.",
                 why="A summariser with the old procedures wrote them after the routines were swapped.",
                 hint="Stop the summariser and run the same command again.",
             )
+
+    def left_alone(self, context: Context) -> dict[str, str]:
+        """Rows that stay as they are although a rule would fit, by reason; kept before any figure is set."""
+        rule = Normalisation(context.policy)
+        return {"other rule before": rule.on_other_rule_only, "stale double": stale_double(rule)}
+
+    def _set(self, context: Context, piece: Piece) -> int:
+        condition, arguments = piece.condition("h")
+        keys = sql.columns(piece.key)
+        for reason, wanted in self.left_alone(context).items():
+            context.session.execute(
+                f"INSERT INTO {LEFT_OUT} ({keys}, Reason) SELECT {sql.columns(piece.key, 'h')}, '{reason}'"
+                f" FROM {TABLE} h WHERE {condition} AND {wanted} ON DUPLICATE KEY UPDATE Reason = Reason",
+                arguments,
+            )
+        return _change(context, _backfilling, piece)
+
+
+def stale_double(rule: Normalisation) -> str:
+    """A row on the old rule without a source, beside another of the same work under another benchmark (H2)."""
+    return f"{rule.on_old_rule_only} AND {has_twin()} AND NOT {has_source()}"
+
+
+def has_wrong_figures(context: Context) -> str:
+    """Whether a row is to be set: not on the policy's rule, within its months, not left out."""
+    rule = Normalisation(context.policy)
+    return f"{rule.on_wrong_rule} AND {within_backfill(context.policy)} AND NOT {is_left_out()}"
 
 
 def _ensure_left_out(context: Context) -> tuple[str, ...]:
@@ -97,20 +125,17 @@ def _ensure_left_out(context: Context) -> tuple[str, ...]:
     live = read_table(context.session, TABLE)
     if live is None:
         raise FoundWrong(f"The table {TABLE} is gone.", hint="Restore the backup.")
-    ensure_kept(context.session, TABLE, live.primary_key, [_REASON], name=LEFT_OUT)
+    ensure_kept(context.session, TABLE, live.primary_key, LEFT_OUT, [_REASON])
     return live.primary_key
 
 
-def _backfill(context: Context, piece: Piece) -> int:
-    condition, arguments = piece.condition("h")
-    keys = sql.columns(piece.key)
-    for reason, wanted in _left_alone(context).items():
-        context.session.execute(
-            f"INSERT INTO {LEFT_OUT} ({keys}, Reason) SELECT {sql.columns(piece.key, 'h')}, '{reason}' FROM {TABLE} h"
-            f" WHERE {condition} AND {wanted} ON DUPLICATE KEY UPDATE Reason = Reason",
-            arguments,
-        )
-    return _change(context, _backfilling, piece)
+def _set_again(context: Context) -> None:
+    """Rows that were written on another rule behind the walk."""
+    statement = f"{_backfilling(context, 'TRUE')} LIMIT {ROWS_AGAIN}"
+    for _ in range(MOST_AGAIN):
+        context.checkpoint()
+        if not retrying(lambda: context.session.execute(statement, ())):
+            return
 
 
 def _change(context: Context, statement: Callable[[Context, str], str], piece: Piece) -> int:
@@ -118,41 +143,23 @@ def _change(context: Context, statement: Callable[[Context, str], str], piece: P
     return context.session.execute(statement(context, condition), arguments)
 
 
-def _left_alone(context: Context) -> dict[str, str]:
-    """Rows that stay as they are although a rule would fit, by reason."""
-    rule = Normalisation(context.policy)
-    return {
-        "new rule before": rule.on_new_rule_only,
-        "stale double": f"{rule.on_old_rule_only} AND {_has_twin()} AND NOT {_has_source()}",
-    }
-
-
 def _backfilling(context: Context, condition: str) -> str:
     rule = Normalisation(context.policy)
-    return (
-        f"UPDATE {TABLE} h SET {_set_to(rule, rule.new_factor)} WHERE {condition} AND {rule.on_old_rule_only}"
-        f" AND {within_backfill(context.policy)} AND NOT {_is_left_out(HYBRID_KEY)}"
-    )
+    return f"UPDATE {TABLE} h SET {_set_to(rule, rule.new_factor)} WHERE {condition} AND {has_wrong_figures(context)}"
 
 
 def _taking_back(context: Context, condition: str) -> str:
     """In months that the policy left out too: a summariser has put those with a source on the new rule since."""
     rule = Normalisation(context.policy)
     return (
-        f"UPDATE {TABLE} h SET {_set_to(rule, rule.old_factor)} WHERE {condition} AND {rule.on_new_rule_only}"
-        f" AND NOT {_is_left_out(HYBRID_KEY)}"
+        f"UPDATE {TABLE} h SET {_set_to(rule, rule.old_factor)} WHERE {condition} AND {rule.on_other_rule_only}"
+        f" AND NOT {is_left_out()}"
     )
 
 
 def _left(context: Context) -> int:
-    """Rows on the old rule that may change and were not left out."""
-    rule = Normalisation(context.policy)
-    found = context.session.value(
-        f"SELECT COUNT(*) FROM {TABLE} h WHERE {rule.on_old_rule_only} AND {within_backfill(context.policy)}"
-        f" AND NOT {_is_left_out(HYBRID_KEY)}",
-        (),
-    )
-    return int(found)
+    """Rows that may change and are on another rule."""
+    return int(context.session.value(f"SELECT COUNT(*) FROM {TABLE} h WHERE {has_wrong_figures(context)}", ()))
 
 
 def _set_to(rule: Normalisation, factor: str) -> str:
@@ -162,11 +169,12 @@ def _set_to(rule: Normalisation, factor: str) -> str:
     )
 
 
-def _is_left_out(key: Sequence[str]) -> str:
-    return f"EXISTS (SELECT 1 FROM {LEFT_OUT} x WHERE {sql.same_key(key, 'x', 'h')})"
+def is_left_out() -> str:
+    """Whether a row's key is among those that the backfill left as they were."""
+    return f"EXISTS (SELECT 1 FROM {LEFT_OUT} x WHERE {sql.same_key(HYBRID_KEY, 'x', 'h')})"
 
 
-def _has_twin() -> str:
+def has_twin() -> str:
     """Another row of the same work under another benchmark: almost certainly sent again (H2, D4)."""
     equal = [f"t.{name} = h.{name}" for name in _FIGURES] + [f"t.{name} <=> h.{name}" for name in _TIMES]
     shared = sql.same_key([name for name in HYBRID_KEY if not name.startswith("ServiceLevel")], "t", "h")
@@ -176,7 +184,7 @@ def _has_twin() -> str:
     )
 
 
-def _has_source() -> str:
+def has_source() -> str:
     """Whether a job or a summary is behind the row; otherwise it is history, or stale."""
     summary = sql.same_key([name for name in HYBRID_KEY if name != "Infrastructure"], "s", "h")
     job = " AND ".join(f"j.{_JOB_COLUMNS.get(name, name)} = h.{name}" for name in HYBRID_KEY)

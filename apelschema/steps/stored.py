@@ -58,6 +58,11 @@ class Put(Step):
     def text(self, context: Context) -> str:
         """Our CREATE statement under the policy."""
 
+    @property
+    def depends_on_policy(self) -> bool:
+        """Whether the text is another under another policy."""
+        return False
+
     def is_rendered(self, context: Context) -> bool:
         """Whether our text that stands there is the one of this policy."""
         del context
@@ -78,7 +83,7 @@ class Put(Step):
 
     def _judge(self, context: Context, found: set[Origin]) -> Standing:
         if ("ours", self.release) in found:
-            if self.is_rendered(context):
+            if context.any_policy or self.is_rendered(context):
                 return Standing(State.DONE, f"ours of {self.release}")
             return Standing(State.BEFORE, "ours, rendered under another policy")
         if self.create and ("official", self.release) in found:
@@ -181,6 +186,11 @@ class PutRoutine(Put):
     def text(self, context: Context) -> str:
         """Our text, rendered under the policy."""
         return procedures.text("routine", self.name, self.release, context.policy)
+
+    @property
+    def depends_on_policy(self) -> bool:
+        """By the placeholder in the text."""
+        return procedures.source("routine", self.name, self.release).depends_on_policy
 
     def is_rendered(self, context: Context) -> bool:
         """Compared under exactly this policy."""

@@ -14,16 +14,19 @@ from apelschema.errors import CannotRun
 from apelschema.journal import Journal
 from apelschema.ledger import TABLES
 from apelschema.policy import Policy
-from apelschema.verify import conservation, doubles, infrastructure, normalisation, structure
+from apelschema.verify import conservation, doubles, infrastructure, normalisation, stale, structure
+from apelschema.verify import policy as policies
 from apelschema.verify.base import CheckResult, Report, Status, Subject, Verdict
 
 __all__ = ["CHECKS", "CheckResult", "Report", "Status", "Verdict", "run"]
 
 CHECKS: Final[dict[str, Callable[[Subject], CheckResult]]] = {
     structure.ID: structure.check,
+    policies.ID: policies.check,
     conservation.ID: conservation.check,
     normalisation.ID: normalisation.check,
     doubles.ID: doubles.check,
+    stale.ID: stale.check,
     infrastructure.ID: infrastructure.check,
 }
 """The checks by id, in the order of the report."""
@@ -32,7 +35,8 @@ CHECKS: Final[dict[str, Callable[[Subject], CheckResult]]] = {
 def run(session: Session, policy: Policy | None = None, on_check: Callable[[str], None] = lambda name: None) -> Report:
     """Run all checks; ``on_check`` hears the id of each as it begins. It only reads.
 
-    Without a policy, that of the journal's last run holds, or the defaults. Raises CannotRun when the database
+    The policy that the figures are held against is that of the journal's last run; without one, the one given, or
+    the defaults. Raises CannotRun when the database
     is not an APEL server's.
     """
     subject = _subject(session, policy)
@@ -72,14 +76,17 @@ def _subject(session: Session, policy: Policy | None) -> Subject:
     revision = revisions.current(session)
     release = _release_at(revision) if revision else _recognised(session, fingerprint(live).release)
     entry = load(release)
+    noted = _policy_of_last_run(session)
     return Subject(
         session=session,
-        policy=policy or _policy_of_last_run(session),
+        policy=noted or policy or Policy(),
         live=live,
         entry=entry,
         central=has_central(live, entry),
         revision=revision,
         between=revision is not None and revisions.resolve(release, None) != revision,
+        given=policy,
+        is_noted=noted is not None,
     )
 
 
@@ -102,6 +109,6 @@ def _recognised(session: Session, release: str | None) -> str:
     return release
 
 
-def _policy_of_last_run(session: Session) -> Policy:
+def _policy_of_last_run(session: Session) -> Policy | None:
     last = Journal(session).last_run()
-    return Policy.from_mapping(json.loads(last.policy)) if last else Policy()
+    return Policy.from_mapping(json.loads(last.policy)) if last else None

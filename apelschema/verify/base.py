@@ -33,6 +33,7 @@ class CheckResult:
 class Subject:
     """The database to verify: its live schema, the release that it should be, and its revision, if it has one.
 
+    ``policy`` is the journal's, if it has noted one (``is_noted``), else the one given or the defaults.
     ``between`` says that the revision is not the last of its release.
     """
 
@@ -43,6 +44,8 @@ class Subject:
     central: bool
     revision: str | None
     between: bool
+    given: Policy | None = None
+    is_noted: bool = False
 
     @property
     def is_new(self) -> bool:
@@ -56,9 +59,14 @@ class Subject:
             return []
         return [each for each in steps_between(None, self.revision) if self.context(each).has_done(each.step)]
 
+    @property
+    def surroundings(self) -> Context:
+        """Where steps look; routines count as ours whichever policy they are under, since one check is about that."""
+        return Context(self.session, Journal(self.session), self.policy, self.central, any_policy=True)
+
     def context(self, planned: Planned) -> Context:
         """Where a step looks."""
-        return Context(self.session, Journal(self.session), self.policy, self.central, revision=planned.revision)
+        return self.surroundings.at(planned.revision)
 
 
 @dataclass(frozen=True)

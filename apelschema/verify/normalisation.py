@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from apelschema import sql
 from apelschema.sql import Normalisation, within_backfill
-from apelschema.steps.backfill import HYBRID_KEY, LEFT_OUT, TABLE
+from apelschema.steps.backfill import LEFT_OUT, TABLE, is_left_out
 from apelschema.verify.base import SHOWN, CheckResult, Subject, listed, rows
 
 ID: Final = "one-rule"
@@ -31,11 +30,12 @@ def check(subject: Subject) -> CheckResult:
 def _new_rule(subject: Subject) -> tuple[str, Mapping[str, str]]:
     """Rows that are wrong at 2.3.0 or later, and those that may differ, by why."""
     rule, within = Normalisation(subject.policy), within_backfill(subject.policy)
-    left_out = _left_out(subject)
-    return f"{rule.on_old_rule_only} AND {within} AND NOT {left_out}", {
-        "left out by the policy": f"{rule.on_old_rule_only} AND NOT {within}",
-        "left as they were, being stale doubles": f"{rule.on_old_rule_only} AND {within} AND {left_out}",
-        "that no rule gives": rule.on_neither_rule,
+    left_out = is_left_out() if LEFT_OUT in subject.live.tables else "FALSE"
+    wrong = f"{rule.on_wrong_rule} AND NOT {left_out}"
+    return f"{wrong} AND {within}", {
+        "left out by the policy": f"{wrong} AND NOT {within}",
+        "left as they were, being stale doubles": f"{rule.on_old_rule_only} AND {left_out}",
+        "that no rule gives": f"{rule.on_neither_rule} AND NOT ({wrong})",
     }
 
 
@@ -43,13 +43,6 @@ def _old_rule(subject: Subject) -> tuple[str, Mapping[str, str]]:
     """The same for releases before 2.3.0."""
     rule = Normalisation(subject.policy)
     return rule.on_new_rule_only, {"that no rule gives": rule.on_neither_rule}
-
-
-def _left_out(subject: Subject) -> str:
-    """Whether the backfill left a row alone on purpose."""
-    if LEFT_OUT not in subject.live.tables:
-        return "FALSE"
-    return f"EXISTS (SELECT 1 FROM {LEFT_OUT} x WHERE {sql.same_key(HYBRID_KEY, 'x', 'h')})"
 
 
 def _counts(subject: Subject, conditions: Mapping[str, str]) -> dict[str, int]:
