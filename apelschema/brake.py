@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
@@ -11,9 +12,13 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Brake:
-    """While entered, the first signal asks the run to stop at its next ``check``; a second one acts as usual."""
+    """While entered, the first signal asks the run to stop at its next ``check``; a second one acts as usual.
 
-    def __init__(self) -> None:
+    ``tell`` hears the name of the first one, within the signal's handler.
+    """
+
+    def __init__(self, tell: Callable[[str], None] = lambda name: None) -> None:
+        self._tell = tell
         self._asked: str | None = None
         self._before: dict[int, Any] = {}
 
@@ -40,3 +45,4 @@ class Brake:
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self._asked = signal.Signals(number).name
         signal.signal(number, self._before[number])
+        self._tell(self._asked)

@@ -12,11 +12,12 @@ log = logging.getLogger("apelschema")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a step ended: the state it was found in, what came of it, and the rows it changed."""
+    """How a step ended: the state it was found in, what came of it, rows changed, and what was proved of it then."""
 
     found: State
     detail: str
     rows_changed: int = 0
+    proved: str = ""
 
 
 class Listener:
@@ -34,8 +35,17 @@ class Listener:
     def step_ended(self, number: int, planned: Planned, outcome: Outcome, seconds: float) -> None:
         """The step is done and proved, or there was nothing to do."""
 
+    def phase_began(self, name: str, text: str) -> None:
+        """Work beside the steps begins, such as the ledger; ``text`` says what it is."""
+
     def said(self, text: str) -> None:
         """A sentence for people."""
+
+    def watched(self, held: float, altered: float | None) -> None:
+        """Several times a second, from another thread: what ``db.watch`` sees of the statement at hand."""
+
+    def stopping(self, signal: str) -> None:
+        """A signal came; the run goes on to the next point where it may stop. Called from the signal's handler."""
 
 
 class LogListener(Listener):
@@ -49,8 +59,19 @@ class LogListener(Listener):
 
     def step_ended(self, number: int, planned: Planned, outcome: Outcome, seconds: float) -> None:
         """Which step, what came of it, rows and seconds."""
-        log.info("%s %s: %s, %s rows, %.1f s", number, planned.name, outcome.detail, outcome.rows_changed, seconds)
+        proved = f", proved: {outcome.proved}" if outcome.proved else ""
+        log.info(
+            "%s %s: %s, %s rows, %.1f s%s", number, planned.name, outcome.detail, outcome.rows_changed, seconds, proved
+        )
+
+    def phase_began(self, name: str, text: str) -> None:
+        """That it begins."""
+        log.info("%s: %s", name, text)
 
     def said(self, text: str) -> None:
         """As it is."""
         log.info("%s", text)
+
+    def stopping(self, signal: str) -> None:
+        """That it was heard."""
+        log.warning("%s: stopping at the next point where it is safe", signal)

@@ -10,7 +10,7 @@ from apelschema import runner
 from apelschema.cli import downgrade, sample, status, upgrade, verify
 from apelschema.cli.options import shared
 from apelschema.errors import ApelschemaError, ExitCode
-from apelschema.report import printable
+from apelschema.report import say
 
 _EPILOG: Final = """\b
 Examples:
@@ -69,7 +69,11 @@ def run(arguments: list[str] | None = None) -> int:
         error.show()
         return ExitCode.CANNOT_RUN
     except (click.Abort, KeyboardInterrupt):
-        _tell("Interrupted.", "", "If a run was at work, the same command goes on where it stopped.")
+        _tell(
+            "Interrupted.",
+            "If a run was at work, the server may still be busy with its last statement.",
+            "Run the same command again: it looks how things stand and goes on.",
+        )
         return ExitCode.STOPPED
     except Exception as error:
         if debug:
@@ -83,10 +87,10 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _tell(what: str, why: str, hint: str) -> None:
-    click.echo(click.style("Error: ", fg="red", bold=True) + printable(what), err=True)
+    say(what, sys.stderr, label="Error: ")
     for more in (why, hint):
         if more:
-            click.echo(printable(more), err=True)
+            say(more, sys.stderr)
 
 
 def _place(error: BaseException) -> str:

@@ -5,17 +5,19 @@ import time
 from dataclasses import replace
 from typing import Literal
 
-from apelschema import checks, ledger, revisions, runner
+from apelschema import checks, ledger, preflight, revisions, runner
 from apelschema.cli.confirmation import confirm
 from apelschema.cli.output import put
 from apelschema.cli.progress import Telling
 from apelschema.cli.verify import code_of, verified
 from apelschema.db.session import Session
-from apelschema.errors import CannotRun, ExitCode
+from apelschema.db.sizes import read_sizes
+from apelschema.errors import ApelschemaError, CannotRun, ExitCode
 from apelschema.journal import Journal
 from apelschema.report import PlanDocument, UpgradeDocument, Way, say
 from apelschema.report.base import plural
 from apelschema.report.plan import is_settled
+from apelschema.report.upgrade import Phase
 from apelschema.runner import PlannedStep, Settings
 from apelschema.steps.base import State, foreign
 
@@ -32,27 +34,45 @@ def dry_run(settings: Settings, command: Command, to: str, *, verbose: bool) -> 
             steps = runner.plan(session, settings, to, command)
         except CannotRun as error:
             raise checks.error_of(blockers) if blockers else error from error
-        put(PlanDocument(way, steps, findings, verbose))
+        findings += _refusals(session, settings, way, steps)
+        blockers = checks.blockers(findings)
+        put(PlanDocument(way, steps, findings, verbose, read_sizes(session), command))
     _demand_known(steps)
     return ExitCode.WRONG if blockers else ExitCode.OK
+
+
+def _refusals(session: Session, settings: Settings, way: Way, steps: list[PlannedStep]) -> list[checks.Finding]:
+    """What the run itself would refuse before it begins, such as a way back with loss; unknown objects aside."""
+    if any(each.standing.state is State.FOREIGN for each in steps):
+        return []
+    try:
+        preflight.demand(runner.surroundings(session, settings, list(way.listed)), way.listed)
+    except ApelschemaError as error:
+        return [checks.Finding("preflight", "blocker", "", error.what, error.hint, exit_code=error.exit_code)]
+    return []
 
 
 def run(settings: Settings, command: Command, to: str, listener: Telling, *, yes: bool) -> int:
     """Do it, after asking; nothing is asked where nothing is to be done."""
     with Session(settings.target) as session:
         way = _way(session, settings, command, to)
-        if not way.listed and not runner.has_left(session, command, way.from_revision):
+        if not way.listed and not runner.has_left(session, settings, command, way.from_revision):
             put(UpgradeDocument(command, way))
             return ExitCode.OK
         checks.demand(_situation(session, settings), way.listed)
         steps = runner.plan(session, settings, to, command)
         _demand_known(steps)
+        listener.expects(steps, read_sizes(session))
         say(_summary(way, steps), sys.stderr)
+        for change in checks.policy_changes(_situation(session, settings), way.listed):
+            say(change.message, sys.stderr)
         confirm(session, f"This will {command}", yes=yes)
     begun = time.monotonic()
     with listener:
         (runner.upgrade if command == "upgrade" else runner.downgrade)(settings, to)
-    return _prove(settings, UpgradeDocument(command, way, listener.resumed, time.monotonic() - begun))
+    seconds = time.monotonic() - begun
+    done = UpgradeDocument(command, way, listener.resumed, seconds, phases=listener.phases)
+    return _prove(settings, replace(done, longest_wait=listener.waits.longest))
 
 
 def _way(session: Session, settings: Settings, command: Command, to: str) -> Way:
@@ -69,7 +89,7 @@ def _way(session: Session, settings: Settings, command: Command, to: str) -> Way
         _name(target),
         at,
         target,
-        runner.steps_to(session, at, target, command),
+        runner.steps_to(session, settings, at, target, command),
     )
 
 
@@ -110,11 +130,14 @@ def _summary(way: Way, steps: list[PlannedStep]) -> str:
 
 
 def _prove(settings: Settings, done: UpgradeDocument) -> int:
+    begun = time.monotonic()
     with Session(settings.target) as session:
         verification = verified(session) if done.way.to_revision else None
         last = Journal(session).last_run()
         figures = ledger.changed_figures(session, last.id) if last else []
-    put(replace(done, figures=figures, verification=verification))
+    phases = [*done.phases, Phase("verification", time.monotonic() - begun)]
+    begun_at = _name(last.from_revision or revisions.first()) if last and done.resumed else None
+    put(replace(done, figures=figures, verification=verification, phases=phases, begun_at=begun_at))
     return code_of(verification) if verification else ExitCode.OK
 
 

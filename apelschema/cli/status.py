@@ -1,13 +1,18 @@
 """``apelschema status``."""
 
+import json
+
 import click
 
-from apelschema import revisions, runner
+from apelschema import history, names, revisions, runner
 from apelschema.cli.options import shared, target
 from apelschema.cli.output import put
+from apelschema.db.lease import read_holder
 from apelschema.db.session import Session
+from apelschema.db.sizes import read_sizes
 from apelschema.errors import ExitCode
 from apelschema.journal import Journal
+from apelschema.policy import Policy
 from apelschema.report import StatusDocument
 
 
@@ -21,21 +26,37 @@ Examples:
 )
 @shared(policy=False)
 def status() -> int:
-    """Say where a database stands: server, kind, release, revision, drift, what is pending, an unfinished run.
+    """Say where a database stands, and what comes next.
 
-    It only reads.
+    Server, kind, release, revision, drift, sizes, what is pending, the last run, an unfinished run. It only reads.
     """
     with Session(target(only_reads=True)) as session:
-        found = runner.status(session)
-        unfinished = found.unfinished
-        put(
-            StatusDocument(
-                session.target.server_shown(),
-                session.database,
-                session.server,
-                found,
-                revisions.head(),
-                Journal(session).at_hand(unfinished) if unfinished else None,
-            )
-        )
+        put(_document(session))
     return ExitCode.OK
+
+
+def _document(session: Session) -> StatusDocument:
+    found = runner.status(session)
+    unfinished, last = found.unfinished, history.last_run(session)
+    return StatusDocument(
+        session.target.server_shown(),
+        session.database,
+        session.server,
+        found,
+        revisions.head(),
+        Journal(session).at_hand(unfinished) if unfinished else None,
+        read_sizes(session),
+        last,
+        Policy.from_mapping(json.loads(last.policy)) if last else None,
+        _at_work(session),
+    )
+
+
+def _at_work(session: Session) -> str | None:
+    """Who holds the lease and is not gone."""
+    there = session.value(
+        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s",
+        (names.LEASE,),
+    )
+    holder = read_holder(session, names.LEASE) if there else None
+    return None if holder is None or holder.is_gone else holder.name

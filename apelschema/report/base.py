@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import IO, Any, Final
 
 from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -42,9 +43,10 @@ def console(file: IO[str] | None = None) -> Console:
     return plain
 
 
-def say(text: str, file: IO[str] | None = None) -> None:
-    """Print a sentence for people, wrapped between words on a terminal."""
-    console(file).print(printable(text))
+def say(text: str, file: IO[str] | None = None, *, label: str = "") -> None:
+    """Print a sentence for people, after a label in red, wrapped between words on a terminal and nowhere else."""
+    on = console(file)
+    on.print(Text.assemble((label, "bold red"), printable(text)), soft_wrap=not on.is_terminal)
 
 
 def show(document: Document, file: IO[str] | None = None) -> None:
@@ -76,6 +78,11 @@ def line(*parts: tuple[str, str] | str, indent: int = 0) -> Text:
     return Text.assemble(" " * indent, *shown)
 
 
+def paragraph(*parts: tuple[str, str] | str, indent: int = 2) -> Padding:
+    """Parts that wrap under themselves, away from the margin."""
+    return Padding(line(*parts), (0, 0, 0, indent), expand=False)
+
+
 def grid(*widths: int | None) -> Table:
     """A table without lines whose last column wraps under itself; the others have these widths, None what they need."""
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -88,6 +95,14 @@ def grid(*widths: int | None) -> Table:
 def number(value: int | None) -> str:
     """A count with separators; nothing for None."""
     return "" if value is None else f"{value:,}"
+
+
+def lasting(seconds: float) -> str:
+    """A time in a unit that fits: seconds below two minutes, else hours, minutes and seconds."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def size(value: int | None) -> str:

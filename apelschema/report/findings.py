@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from rich.text import Text
+from rich.console import RenderableType
 
 from apelschema.checks import Finding
-from apelschema.report.base import line
+from apelschema.report.base import paragraph
 
 _STYLES: Final = {"blocker": "bold red", "warning": "yellow", "info": "", "not_checked": "yellow"}
 
@@ -23,10 +23,10 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def findings_as_text(findings: Sequence[Finding]) -> Iterator[Text]:
+def findings_as_text(findings: Sequence[Finding]) -> Iterator[RenderableType]:
     """One paragraph each: severity, what it is, what to do."""
     for each in findings:
         severity = each.severity.replace("_", " ")
-        yield line((severity, _STYLES[each.severity]), f": {each.message}", indent=2)
+        yield paragraph((severity, _STYLES[each.severity]), f": {each.message}")
         if each.hint:
-            yield line(each.hint, indent=4)
+            yield paragraph(each.hint, indent=4)

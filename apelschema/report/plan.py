@@ -1,28 +1,23 @@
 """The report of a plan: every step as it stands and what it would do; nothing is changed by it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import Any, Final
+from typing import Any
 
 from rich.console import RenderableType
-from rich.text import Text
 
-from apelschema.checks import Finding
-from apelschema.report.base import Document, heading, line, plural, printable, shortened, size
+from apelschema.checks import Finding, blockers
+from apelschema.db.sizes import TableSize
+from apelschema.report.base import Document, grid, heading, line, number, paragraph, plural, size
 from apelschema.report.findings import finding_as_json, findings_as_text
+from apelschema.report.outlook import Coming, coming
+from apelschema.report.plan_steps import Columns, is_settled, standing_ones, steps_as_text
+from apelschema.report.plan_totals import Totals
 from apelschema.report.way import Way
 from apelschema.runner import PlannedStep
-from apelschema.steps.base import State
 
-_STYLES: Final = {
-    State.ABSENT: "cyan",
-    State.BEFORE: "cyan",
-    State.DONE: "green",
-    State.BEYOND: "green",
-    State.FOREIGN: "bold red",
-}
-_INDENT: Final = 6
+__all__ = ["PlanDocument", "is_settled"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +28,13 @@ class PlanDocument(Document):
     steps: Sequence[PlannedStep]
     findings: Sequence[Finding] = ()
     verbose: bool = False
+    sizes: Sequence[TableSize] = ()
+    command: str = "upgrade"
+
+    @property
+    def totals(self) -> Totals:
+        """What it costs in all."""
+        return Totals.of(self.steps, self.sizes)
 
     def as_json(self) -> dict[str, Any]:
         """Contract ``apelschema.plan/1``; seconds are not forecast yet."""
@@ -43,97 +45,62 @@ class PlanDocument(Document):
             "from_revision": self.way.from_revision,
             "to_revision": self.way.to_revision,
             "steps": [_step_as_json(each) for each in self.steps],
+            "totals": asdict(self.totals),
             "findings": [finding_as_json(each) for each in self.findings],
         }
 
     def as_text(self, width: int) -> Iterator[RenderableType]:
-        """Revision by revision, a few lines a step."""
+        """From where to where, revision by revision, in all, findings, what to type."""
         if not self.steps:
             yield line(f"{self.way.shown} is at {self.way.end} already: nothing to do.")
             return
-        yield line(("Plan", "bold"), f" for {self.way.shown}. {self.way}: {plural(len(self.steps), 'step')}.")
-        layout = _Layout.of(self.steps)
-        numbered = list(enumerate(self.steps, start=1))
-        for (revision, release), group in groupby(numbered, key=_revision):
-            yield heading(f"{revision} (release {release})")
-            for place, step in group:
-                yield from self._step(place, layout, step, width)
+        yield from self._head()
+        yield from self._revisions(width)
+        yield heading("In all")
+        yield self.totals.as_text(self.command, self.way.to_name)
         if self.findings:
             yield heading("Findings")
             yield from findings_as_text(self.findings)
         yield line("\n", *self._summary())
+        yield line(("Next: ", "bold"), self._next())
 
-    def _step(self, place: int, layout: "_Layout", step: PlannedStep, width: int) -> Iterator[Text]:
-        state, detail = step.standing.state, step.standing.detail
-        head = (
-            f"{place:>{layout.digits}}  ",
-            (f"{_name(step):<{layout.name}}", "" if is_settled(step) else "bold"),
-            "  ",
-        )
-        if layout.digits + layout.name + len(detail) + 12 <= width:
-            yield line(*head, (f"{state:<7}", _STYLES[state]), f" {detail}")
-        else:
-            yield line(*head, (state, _STYLES[state]))
-            yield line(detail, indent=_INDENT)
-        if is_settled(step) and not self.verbose:
-            return
-        if how := _how(step):
-            yield line(how, indent=_INDENT)
-        for statement in step.description.sql:
-            yield from self._statement(statement, width - _INDENT)
-        for difference in step.standing.differences:
-            yield line((f"- {difference}", "red"), indent=_INDENT)
+    def _head(self) -> Iterator[RenderableType]:
+        yield line(("Plan", "bold"), f" for {self.way.shown}")
+        held = f"{plural(len(self.sizes), 'table')}, about {number(sum(each.rows for each in self.sizes))} rows"
+        length = size(sum(each.bytes for each in self.sizes))
+        yield paragraph(f"{self.way}; {held}, {length}" if self.sizes else f"{self.way}; the database is empty")
 
-    def _statement(self, statement: str, width: int) -> Iterator[Text]:
-        if not self.verbose:
-            yield line((shortened(printable(statement), width), "dim"), indent=_INDENT)
-            return
-        for each in statement.strip().splitlines():
-            yield line((each, "dim"), indent=_INDENT)
+    def _revisions(self, width: int) -> Iterator[RenderableType]:
+        columns = Columns.of(self.steps, width)
+        numbered, headed = list(enumerate(self.steps, start=1)), False
+        for revision, group in groupby(numbered, key=lambda each: each[1].planned.revision):
+            steps = list(group)
+            known = coming(revision)
+            settled = [each for each in steps if is_settled(each[1])]
+            yield _headline(known)
+            if settled and not self.verbose:
+                yield paragraph((standing_ones([each for _, each in settled]), "dim"))
+            if shown := steps if self.verbose else [each for each in steps if not is_settled(each[1])]:
+                if not headed:
+                    yield line((columns.header, "dim"))
+                headed = True
+                yield from steps_as_text(shown, columns, verbose=self.verbose)
 
     def _summary(self) -> tuple[str | tuple[str, str], ...]:
         left = sum(not is_settled(each) for each in self.steps)
         return (f"{left} of {plural(len(self.steps), 'step')} would do something. ", ("Nothing was changed.", "bold"))
 
-
-def is_settled(step: PlannedStep) -> bool:
-    """Whether nothing is to be done, or undone, in this step."""
-    state = step.standing.state
-    if step.planned.direction == "do":
-        return state in (State.DONE, State.BEYOND)
-    return step.planned.step.stays or state is State.ABSENT
+    def _next(self) -> str:
+        if blockers(self.findings):
+            return "settle what is marked as blocker above, then look again."
+        return f"apelschema {self.command} {self.way.to_name or 'base'}, with the programs stopped."
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """Widths of the columns of steps: the number, and kind and object."""
-
-    digits: int
-    name: int
-
-    @classmethod
-    def of(cls, steps: Sequence[PlannedStep]) -> "_Layout":
-        return cls(len(str(len(steps))), min(max((len(_name(each)) for each in steps), default=0), 46))
-
-
-def _name(step: PlannedStep) -> str:
-    undo = "undo " if step.planned.direction == "undo" else ""
-    return f"{undo}{step.planned.step.kind} {step.planned.step.object}"
-
-
-def _revision(numbered: tuple[int, PlannedStep]) -> tuple[str, str]:
-    return numbered[1].planned.revision, numbered[1].planned.release
-
-
-def _how(step: PlannedStep) -> str:
-    what = step.description
-    parts = (
-        what.algorithm,
-        f"LOCK={what.lock}" if what.lock else "",
-        f"reads about {plural(what.rows, 'row')}" if what.rows is not None else "",
-        f"writes {size(what.bytes)} anew" if what.bytes is not None else "",
-    )
-    return ", ".join(part for part in parts if part)
+def _headline(known: Coming) -> RenderableType:
+    table = grid(None)
+    table.add_row("", "")
+    table.add_row(line((known.revision, "bold"), f"  {known.release}"), line(known.brings))
+    return table
 
 
 def _step_as_json(step: PlannedStep) -> dict[str, Any]:

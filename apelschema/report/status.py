@@ -1,14 +1,21 @@
-"""The report of ``status``: where a database stands."""
+"""The report of ``status``: where a database stands, what is to come, what was left, what to type next."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.console import RenderableType
+from rich.table import Table
 
+from apelschema import ledger
 from apelschema.db.family import Server
-from apelschema.journal import Run, StepLog
-from apelschema.report.base import Document, grid, heading, line, number, plural
+from apelschema.db.sizes import TableSize
+from apelschema.history import PastRun
+from apelschema.journal import StepLog
+from apelschema.policy import Policy
+from apelschema.report.base import Document, grid, heading, lasting, line, number, paragraph, plural, size
+from apelschema.report.outlook import Coming, Outlook
 from apelschema.runner import Status
 
 MIGRATED: Final = "server"
@@ -17,7 +24,10 @@ _LABEL: Final = 10
 
 @dataclass(frozen=True)
 class StatusDocument(Document):
-    """A database's standing, with where it is and what was left unfinished."""
+    """A database's standing, with where it is, how large, and what was done and left unfinished.
+
+    ``step`` is the last one of an unfinished run; ``holder`` names who is at work in this moment.
+    """
 
     server_shown: str
     database: str
@@ -25,12 +35,15 @@ class StatusDocument(Document):
     status: Status
     head: str
     step: StepLog | None = None
+    sizes: Sequence[TableSize] = ()
+    last: PastRun | None = None
+    policy: Policy | None = None
+    holder: str | None = None
 
     @property
-    def pending(self) -> tuple[str, ...]:
-        """Revisions to come; none for a database that there are no revisions for."""
-        found = self.status.fingerprint
-        return self.status.pending if found.empty or found.kind == MIGRATED else ()
+    def outlook(self) -> Outlook:
+        """What an upgrade would meet."""
+        return Outlook(self.status, self.holder)
 
     def as_json(self) -> dict[str, Any]:
         """Contract ``apelschema.status/1``."""
@@ -50,25 +63,43 @@ class StatusDocument(Document):
             "empty": found.empty,
             "revision": self.status.revision,
             "head": self.head,
-            "pending": list(self.pending),
+            "pending": [each.revision for each in self.outlook.coming],
+            "refusal": self.outlook.refusal or None,
             "drift": [{"object": each.object, "difference": each.difference} for each in found.drift],
             "unfinished": self._unfinished(),
+            "at_work": self.holder,
+            "last_run": self._last_run(),
+            "policy": json.loads(self.policy.to_json()) if self.policy else None,
+            "tables": [{"name": each.name, "rows": each.rows, "bytes": each.bytes} for each in self.sizes],
         }
 
     def as_text(self, width: int) -> Iterator[RenderableType]:
-        """A few lines of facts, then drift and the unfinished run."""
+        """Facts, tables, what is to come, differences, what to do."""
         galera = " (Galera cluster)" if self.server.galera else ""
         yield _fact("database", f"{self.database} on {self.server_shown}")
         yield _fact("server", f"{self.server.name}{galera}")
         yield _fact("schema", *self._schema())
-        yield _fact("revision", self.status.revision or "none yet: not upgraded by this tool so far")
-        yield _fact("pending", self._pending())
-        if run := self.status.unfinished:
-            yield _fact("unfinished", self._run_shown(run), "yellow")
+        yield _fact("revision", self.status.revision or "none: this tool has not upgraded it so far")
+        if self.policy:
+            yield _fact("policy", _policy_shown(self.policy))
+        if self.last:
+            yield _fact("last run", _run_shown(self.last, at_work=self.holder is not None))
+        if run := self._stopped():
+            yield _fact("unfinished", run, "yellow")
+        if self.sizes:
+            yield heading("Tables, as the server estimates")
+            yield _tables(self.sizes)
+        if coming := self.outlook.coming:
+            yield heading(f"To come: {plural(len(coming), 'revision')}, up to release {coming[-1].release}")
+            yield _coming(coming)
+        yield from self._drift()
+        yield line("\n", ("Next: ", "bold"), self.outlook.next_step)
+
+    def _drift(self) -> Iterator[RenderableType]:
         if drift := self.status.fingerprint.drift:
             yield heading(f"Differences from release {self.status.fingerprint.release} ({len(drift)})")
             for each in drift:
-                yield line((each.object, "yellow"), f": {each.difference}", indent=2)
+                yield paragraph((each.object, "yellow"), f": {each.difference}")
 
     def _schema(self) -> tuple[str, str]:
         found = self.status.fingerprint
@@ -83,14 +114,15 @@ class StatusDocument(Document):
             return f"APEL server, exactly release {found.release}{central}", "green"
         return f"APEL server, nearest to release {found.release} but not equal{central}", "yellow"
 
-    def _pending(self) -> str:
-        if not self.pending:
-            return "nothing"
-        return f"{plural(len(self.pending), 'revision')}: {', '.join(self.pending)}"
-
-    def _run_shown(self, run: Run) -> str:
-        step = f" at {self.step.revision}: {self.step.step}{_rows(self.step)}" if self.step else ""
-        return f"run {run.id} ({run.command} {run.target}) ended{step}; the same command goes on there"
+    def _stopped(self) -> str:
+        run = self.status.unfinished
+        if run is None:
+            return ""
+        at = f", at {self.step.revision}: {self.step.step}{_rows(self.step)}" if self.step else ""
+        if self.holder:
+            return f"run {run.id} ({run.command} to {run.target}) is at work now{at}; held by {self.holder}"
+        why = f": {self.last.message}" if self.last and self.last.message else ""
+        return f"run {run.id} ({run.command} to {run.target}) ended{at}{why}"
 
     def _unfinished(self) -> dict[str, Any] | None:
         run = self.status.unfinished
@@ -106,11 +138,60 @@ class StatusDocument(Document):
             "total": step.rows_total if step else None,
         }
 
+    def _last_run(self) -> dict[str, Any] | None:
+        if self.last is None:
+            return None
+        return {
+            "run": self.last.id,
+            "command": self.last.command,
+            "target": self.last.target,
+            "state": self.last.state,
+            "operator": self.last.operator,
+            "started": f"{self.last.started.isoformat()}Z",
+            "ended": f"{self.last.ended.isoformat()}Z" if self.last.ended else None,
+        }
+
+
+def _run_shown(run: PastRun, *, at_work: bool) -> str:
+    when = f"{run.started:%Y-%m-%d %H:%M} UTC"
+    took = f", in {lasting((run.ended - run.started).total_seconds())}" if run.ended and run.state == "done" else ""
+    proved = "; every step proved, and no job, wall or cpu second lost" if run.state == "done" else ""
+    state = "broken off" if run.state == "running" and not at_work else run.state
+    return f"{run.command} to {run.target}, {state}{took}, begun {when} by {run.operator}{proved}"
+
 
 def _rows(step: StepLog) -> str:
     if not step.rows_done:
         return ""
     return f", after {number(step.rows_done)} of about {number(step.rows_total)} rows"
+
+
+def _policy_shown(policy: Policy) -> str:
+    return "the defaults" if policy == Policy() else policy.to_json()
+
+
+def _tables(sizes: Sequence[TableSize]) -> Table:
+    """Those that hold figures one by one, the rest as one."""
+    large = [each for each in sizes if each.name in ledger.TABLES]
+    rest = [each for each in sizes if each.name not in ledger.TABLES]
+    table = Table(box=None, pad_edge=False, padding=(0, 2), show_header=False)
+    for justify in ("left", "right", "right"):
+        table.add_column(justify=justify, no_wrap=True)
+    for each in large:
+        table.add_row(line(each.name, indent=2), f"{number(each.rows)} rows", size(each.bytes))
+    rows, length = sum(each.rows for each in rest), sum(each.bytes for each in rest)
+    table.add_row(line(f"{len(rest)} others", indent=2), f"{number(rows)} rows", size(length))
+    return table
+
+
+def _coming(coming: Sequence[Coming]) -> Table:
+    table = grid(None, None)
+    shown = ""
+    for each in coming:
+        release = each.release if each.release != shown else ""
+        shown = each.release
+        table.add_row(line((release, "bold"), indent=2), line(each.revision), line(each.brings))
+    return table
 
 
 def _fact(label: str, text: str, style: str = "") -> RenderableType:

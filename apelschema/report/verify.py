@@ -38,3 +38,5 @@ class VerifyDocument(Document):
         yield table
         verdict = self.report.verdict
         yield line("Verdict: ", (verdict, _STYLES[verdict]), f", {_VERDICTS[verdict]}.")
+        if verdict == "fail":
+            yield line(("Next: ", "bold"), "keep summariser and unloader stopped until what failed is explained.")

@@ -1,0 +1,70 @@
+"""What a plan costs in all, and what it means for the programs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from apelschema.db.sizes import TableSize
+from apelschema.ledger import TABLES
+from apelschema.report.base import grid, line, number, size
+from apelschema.report.plan_steps import is_settled
+from apelschema.runner import PlannedStep
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Tables written anew with their rows and bytes, once for each time; rows that walks read, and those of the ledger.
+
+    ``disk_bytes`` is what the largest rebuild needs beside the table until it ends.
+    """
+
+    rebuilt: tuple[TableSize, ...]
+    rows_read: int
+    rows_in_ledger: int
+    disk_bytes: int
+    locks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, steps: Sequence[PlannedStep], sizes: Sequence[TableSize]) -> "Totals":
+        """Of the steps that have something to do."""
+        left = [each for each in steps if not is_settled(each)]
+        rebuilt = tuple(
+            TableSize(each.planned.step.object, each.description.rows or 0, each.description.bytes)
+            for each in left
+            if each.description.bytes is not None
+        )
+        read = sum(each.description.rows or 0 for each in left if each.description.bytes is None)
+        in_ledger = sum(each.rows for each in sizes if each.name in TABLES)
+        locks = tuple(sorted({each.description.lock for each in left if each.description.lock}))
+        return cls(rebuilt, read, in_ledger, max((each.bytes for each in rebuilt), default=0), locks)
+
+    def as_text(self, command: str, target: str | None) -> Table:
+        """A few facts."""
+        table = grid(None)
+        for name, text in (
+            ("tables rebuilt", self._rebuilt()),
+            ("rows read", f"about {number(self.rows_read)}; the ledger adds up {number(self.rows_in_ledger)}, twice"),
+            ("disk", self._disk()),
+            ("locks", f"{self._locks()}a row lock lasts for a piece of a walk, about half a second"),
+            ("may stop", "between any two steps, and between the pieces of a walk; the same command goes on"),
+            ("programs", _programs(command, target)),
+        ):
+            table.add_row(line((name, "bold"), indent=2), line(text))
+        return table
+
+    def _locks(self) -> str:
+        return f"tables are altered with LOCK={' and '.join(self.locks)}; " if self.locks else ""
+
+    def _rebuilt(self) -> str:
+        each = (f"{one.name} ({number(one.rows)} rows, {size(one.bytes)})" for one in self.rebuilt)
+        return ", ".join(each) or "none"
+
+    def _disk(self) -> str:
+        kept = "what changes is kept for the way back"
+        return f"about {size(self.disk_bytes)} more while a table is rebuilt; {kept}" if self.disk_bytes else kept
+
+
+def _programs(command: str, target: str | None) -> str:
+    packages = f"the packages of {target} are installed" if target else "older packages are installed"
+    return f"all stay stopped through the whole {command}, until {packages} and verify has passed"
