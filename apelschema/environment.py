@@ -99,7 +99,7 @@ class _Migrations:
         listed = list(self._list(heads, migration))
         steps = [each for each in listed if isinstance(each, RevisionStep)]
         if steps:
-            self._begin(steps, heads, migration)
+            self._begin(steps, heads)
         if listed:
             cast(Connection, migration.connection).exec_driver_sql(_VERSION_TABLE)
         return listed
@@ -118,11 +118,11 @@ class _Migrations:
                 f"The version row says {found} where {self._to} was reached.", hint="Run the command again."
             )
 
-    def _begin(self, steps: list[RevisionStep], heads: Any, migration: MigrationContext) -> None:
+    def _begin(self, steps: list[RevisionStep], heads: Any) -> None:
         listed = ((each.revision, bool(each.is_upgrade)) for each in steps)
-        planned = revisions.planned(listed, migration)
+        planned = revisions.planned(listed)
         context = runner.surroundings(self._session, self._settings, planned)
-        runner.preflight(context, self._settings, planned)
+        runner.look_ahead(context, self._settings, planned)
         command = "upgrade" if steps[0].is_upgrade else "downgrade"
         at = str(heads[0]) if heads else None
         self._to = next(iter(steps[-1].to_revisions_no_deps), None)

@@ -9,9 +9,11 @@ from apelschema import ledger, names
 from apelschema.brake import Brake
 from apelschema.db.lease import Lease
 from apelschema.db.positions import positions
-from apelschema.errors import ApelschemaError, CannotRun, FoundWrong, Stopped
+from apelschema.db.watch import Watch
+from apelschema.errors import ApelschemaError, FoundWrong, Stopped
 from apelschema.journal import Journal, Run, operator
 from apelschema.listener import Listener, Outcome
+from apelschema.preflight import beyond
 from apelschema.revisions import Planned
 from apelschema.steps.base import Context, Direction, Standing, State, Step, foreign
 
@@ -38,7 +40,11 @@ class Executor:
         self._plan, self._next = list(plan), 0
         self._journal.ensure()
         ledger.ensure(self._context.session)
-        with Lease(self._context.session, names.LEASE, operator()) as lease, Brake() as brake:
+        with (
+            Lease(self._context.session, names.LEASE, operator()) as lease,
+            Brake(self._listener.stopping) as brake,
+            Watch(self._context.session, self._listener.watched),
+        ):
             resumed = self._journal.unfinished()
             policy = self._context.policy.to_json()
             run = self._journal.begin(command, to or "base", at, policy, self._context.central)
@@ -84,8 +90,8 @@ class Executor:
         step.do(context, log)
         step.prove(context, "do")
         self._journal.end_step(log)
-        _demand(step, step.look(context), State.DONE)
-        return Outcome(standing.state, "done", self._changed(context, step))
+        _demand_done(step, after := step.look(context))
+        return Outcome(standing.state, "done", self._changed(context, step), after.detail)
 
     def _note_done(self, context: Context, step: Step, standing: Standing) -> None:
         """Note what was found done; a note of this tool's own doing stays, since the barrier counts from it."""
@@ -105,7 +111,7 @@ class Executor:
         if standing.state is State.FOREIGN:
             raise foreign(step, standing)
         if standing.state is State.BEYOND:
-            raise CannotRun(f"{step.object} is {standing.detail}.", hint="Downgrade that release first.")
+            raise beyond(step, standing.detail)
         if standing.state is not State.DONE and not _is_underway(context, step):
             self._note_undone(context, step, standing)
             return Outcome(standing.state, standing.detail)
@@ -114,7 +120,8 @@ class Executor:
         step.prove(context, "undo")
         step.forget(context)
         self._journal.end_step(log)
-        return Outcome(standing.state, "undone", self._changed(context, step))
+        proved = "" if step.pauses else step.look(context).detail
+        return Outcome(standing.state, "undone", self._changed(context, step), proved)
 
     def _changed(self, context: Context, step: Step) -> int:
         log = context.log(step)
@@ -150,7 +157,7 @@ class Executor:
 
     def _weigh(self, run: Run, moment: str) -> None:
         if not ledger.has(self._context.session, run.id, moment):
-            self._listener.said(f"ledger: adding up jobs, wall and cpu per table, site and month ({moment})")
+            self._listener.phase_began(f"ledger {moment}", "adding up jobs, wall and cpu per table, site and month")
             ledger.take(self._context.session, run.id, moment, self._listener.progress)
 
     def _compare(self, run: Run) -> None:
@@ -184,8 +191,8 @@ def _is_being_undone(context: Context, step: Step) -> bool:
     return log is not None and log.direction == "undo" and not log.finished and not step.stays
 
 
-def _demand(step: Step, standing: Standing, wanted: State) -> None:
-    if standing.state is not wanted:
+def _demand_done(step: Step, standing: Standing) -> None:
+    if standing.state not in (State.DONE, State.BEYOND):
         raise FoundWrong(
             f"After its step {step.object} is {standing.state}: {standing.detail}.",
             hint="Something else changes this database: find it, then run the same command again.",

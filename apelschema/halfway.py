@@ -1,4 +1,4 @@
-"""A revision that a stopped run left half-way, when the next command goes the other way.
+"""What a stopped run left half-way, when the next command goes the other way or not as far.
 
 Alembic's version row moves only with whole revisions: it names the one below a half-done upgrade, and the half-undone
 one itself. So the steps that are half-way are not among those that lie between the row and the target.
@@ -12,16 +12,25 @@ from apelschema.revisions import Planned
 def leftovers(journal: Journal, at: str | None, command: str) -> list[Planned]:
     """Steps that come before all others, so that the database is where its version row says; usually none.
 
-    For a downgrade: those of the next revision are undone, if any was begun. For an upgrade: those of the revision
-    at hand are done again, if any was undone.
+    For a downgrade: those of all later revisions of which any step stands or was begun are undone, be it that a run
+    stopped, that a rebuild took a later one's along, or that the row was set back by hand. For an upgrade: those of
+    the revision at hand are done again, if any was undone.
     """
     if not journal.exists():
         return []
     if command == "downgrade":
-        planned = revisions.steps_of(revisions.after(at), "undo")
-        return planned if any(_was_begun(journal, each) for each in planned) else []
+        later = [revisions.steps_of(revision, "undo") for revision in reversed(revisions.after(at))]
+        return [each for planned in later if any(_was_begun(journal, step) for step in planned) for each in planned]
     planned = revisions.steps_of(at, "do")
     return planned if any(_was_undone(journal, each) for each in planned) else []
+
+
+def gone_ahead(journal: Journal, to: str | None) -> list[Planned]:
+    """Steps of revisions beyond a target that a stopped upgrade to a farther one has begun."""
+    if not journal.exists():
+        return []
+    beyond = [each for revision in revisions.after(to) for each in revisions.steps_of(revision, "do")]
+    return [each for each in beyond if _is_half_done(journal, each)]
 
 
 def _was_begun(journal: Journal, planned: Planned) -> bool:
@@ -32,3 +41,8 @@ def _was_begun(journal: Journal, planned: Planned) -> bool:
 def _was_undone(journal: Journal, planned: Planned) -> bool:
     log = journal.step(planned.revision, planned.step.key)
     return log is not None and log.direction == "undo"
+
+
+def _is_half_done(journal: Journal, planned: Planned) -> bool:
+    log = journal.step(planned.revision, planned.step.key)
+    return log is not None and log.direction == "do" and not log.finished

@@ -141,6 +141,18 @@ class Journal:
 
     # Steps
 
+    def has_steps(self) -> bool:
+        """Whether any step was done in this database, undone since or not."""
+        return self.exists() and bool(self._session.rows(f"SELECT 1 FROM {names.STEPS} WHERE State = 'done' LIMIT 1"))
+
+    def was_done_by(self, run: Run, step: str) -> bool:
+        """Whether a run has done a step of this name, of whichever revision."""
+        found = self._session.rows(
+            f"SELECT 1 FROM {names.STEPS} WHERE Run = %s AND Step = %s AND Direction = 'do' AND State = 'done'",
+            (run.id, step),
+        )
+        return bool(found)
+
     def step(self, revision: str, step: str, direction: str | None = None) -> StepLog | None:
         """The newest note about a step, of whichever run; of one direction if it is given."""
         if not self.exists():
@@ -181,6 +193,15 @@ class Journal:
             (run.id, revision, step, direction, log.state, log.found, mark, log.rows_done, log.rows_changed),
         )
         return log
+
+    def begin_again(self, log: StepLog) -> StepLog:
+        """Note that a step begins from the start, whatever was done before."""
+        self._session.execute(
+            f"UPDATE {names.STEPS} SET State = 'running', Watermark = NULL, RowsDone = 0, RowsChanged = 0"
+            " WHERE Run = %s AND Revision = %s AND Step = %s",
+            (log.run, log.revision, log.step),
+        )
+        return replace(log, state="running", watermark=None, rows_done=0, rows_changed=0)
 
     def advance(self, log: StepLog, watermark: Watermark | None, done: int, changed: int) -> None:
         """Note progress up to a watermark, None for the last piece, in the transaction that changes the rows."""

@@ -7,6 +7,7 @@ list while a plan is made. So plan and run are the same steps, and a revision is
 from collections.abc import Callable
 from typing import Final
 
+from alembic import op
 from alembic.operations import MigrateOperation, Operations
 from alembic.runtime.migration import MigrationContext
 
@@ -133,21 +134,31 @@ class UndoOperation(MigrateOperation):
 @Operations.implementation_for(UndoOperation)
 def _hand_over_backwards(operations: Operations, operation: UndoOperation) -> None:
     migration = operations.migration_context
-    steps = collect(operation.upgrade, migration)
+    steps = collect(operation.upgrade)
     sink: Sink = migration.opts[SINK]
     for _, step in reversed(steps):
         sink("undo", step)
 
 
-def collect(function: Callable[[], None], migration: MigrationContext | None = None) -> list[tuple[Direction, Step]]:
-    """The steps, in order, of a revision's ``upgrade`` or ``downgrade``; nothing is done.
+def collect(function: Callable[[], None]) -> list[tuple[Direction, Step]]:
+    """The steps, in order, of a revision's ``upgrade`` or ``downgrade``; nothing is done."""
+    migration = _migration_at_work()
+    if migration is not None:
+        return _collect(function, migration)
+    aside = MigrationContext.configure(dialect_name="mysql", opts={})
+    with Operations.context(aside):
+        return _collect(function, aside)
 
-    ``migration`` is the context that Alembic's operations belong to at the moment, None outside of a migration.
-    """
-    if migration is None:
-        aside = MigrationContext.configure(dialect_name="mysql", opts={})
-        with Operations.context(aside):
-            return collect(function, aside)
+
+def _migration_at_work() -> MigrationContext | None:
+    """The context that Alembic's ``op`` belongs to at the moment; None outside of a migration."""
+    try:
+        return op.get_context()
+    except (NameError, AttributeError):  # never installed, or taken away again
+        return None
+
+
+def _collect(function: Callable[[], None], migration: MigrationContext) -> list[tuple[Direction, Step]]:
     found: list[tuple[Direction, Step]] = []
     before = migration.opts.get(SINK)
     migration.opts[SINK] = lambda direction, step: found.append((direction, step))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import cast
 
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
@@ -57,6 +56,11 @@ def head() -> str:
     return str(scripts().get_current_head())
 
 
+def first() -> str:
+    """The oldest revision, at which a database without a version row stands if it stands at any."""
+    return _in_order(scripts())[0]
+
+
 def current(session: Session) -> str | None:
     """The revision in Alembic's version row; None where there is no row or no table."""
     there = session.value(
@@ -103,11 +107,10 @@ def steps_between(at: str | None, to: str | None) -> list[Planned]:
     return planned((script, False) for script in down)
 
 
-def after(revision: str | None) -> str | None:
-    """The next revision; None after the newest."""
+def after(revision: str | None) -> list[str]:
+    """The revisions that follow one, in order."""
     order: list[str | None] = [None, *_in_order(scripts())]
-    following = order.index(revision) + 1
-    return order[following] if following < len(order) else None
+    return [each for each in order[order.index(revision) + 1 :] if each]
 
 
 def steps_of(revision: str | None, direction: Direction) -> list[Planned]:
@@ -118,14 +121,19 @@ def steps_of(revision: str | None, direction: Direction) -> list[Planned]:
     return planned([(script, direction == "do")])
 
 
-def planned(revisions: Iterable[tuple[Script, bool]], migration: MigrationContext | None = None) -> list[Planned]:
-    """The steps of revisions, each with whether it is upgraded (or downgraded); see ``operations.collect``."""
+def planned(revisions: Iterable[tuple[Script, bool]]) -> list[Planned]:
+    """The steps of revisions, each with whether it is upgraded (or downgraded)."""
     found = []
     for script, is_upgrade in revisions:
         function = cast(Callable[[], None], script.module.upgrade if is_upgrade else script.module.downgrade)
-        for direction, step in operations.collect(function, migration):
+        for direction, step in operations.collect(function):
             found.append(Planned(script.revision, release_of(script), direction, step))
     return found
+
+
+def coming(planned: Iterable[Planned]) -> tuple[tuple[str, Step], ...]:
+    """The steps of a plan that are to be done, as ``Context.plan`` holds them."""
+    return tuple((each.revision, each.step) for each in planned if each.direction == "do")
 
 
 def _between(directory: ScriptDirectory, upper: str | None, lower: str | None) -> list[Script] | None:

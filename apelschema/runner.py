@@ -10,13 +10,13 @@ from alembic import command as alembic_command
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from apelschema import checks, revisions
+from apelschema import checks, preflight, repolicy, revisions
 from apelschema.catalogue.fingerprint import Fingerprint, fingerprint
 from apelschema.db.connect import Target
 from apelschema.db.errors import DatabaseError, is_denied, lost_connection, message
 from apelschema.db.introspect import read_schema
 from apelschema.db.session import Session
-from apelschema.errors import ApelschemaError, CannotRun, FoundWrong, Stopped
+from apelschema.errors import ApelschemaError, CannotRun, Stopped
 from apelschema.executor import Executor
 from apelschema.halfway import leftovers
 from apelschema.journal import Journal, Run
@@ -24,7 +24,7 @@ from apelschema.listener import Listener
 from apelschema.policy import Policy
 from apelschema.procedures import Ours
 from apelschema.revisions import Planned
-from apelschema.steps.base import Context, Description, Standing, State, foreign
+from apelschema.steps.base import Context, Description, Standing
 
 SETTINGS: Final = "apelschema_settings"
 """Name under which Alembic's configuration carries the settings to migrations/env.py."""
@@ -75,17 +75,25 @@ def plan(session: Session, settings: Settings, target: str, command: str | None 
     ``command`` is upgrade or downgrade; without it, what the target asks for.
     """
     at = revisions.current(session)
-    planned = steps_to(session, at, revisions.resolve(target, at), command)
+    planned = steps_to(session, settings, at, revisions.resolve(target, at), command)
     context = surroundings(session, settings, planned)
     return [_looked_at(context, each) for each in planned]
 
 
-def steps_to(session: Session, at: str | None, to: str | None, command: str | None = None) -> list[Planned]:
-    """The steps from one revision to another, after those that a stopped run left half-way."""
+def steps_to(
+    session: Session, settings: Settings, at: str | None, to: str | None, command: str | None = None
+) -> list[Planned]:
+    """The steps from one revision to another, after those that a stopped run left half-way or a new policy asks for."""
     between = revisions.steps_between(at, to)
     if command is None and between:
         command = "upgrade" if between[0].direction == "do" else "downgrade"
-    return [*(leftovers(Journal(session), at, command) if command else []), *between]
+    return [*(_first(session, settings, command, at) if command else []), *between]
+
+
+def _first(session: Session, settings: Settings, command: str, at: str | None) -> list[Planned]:
+    """The steps at the revision at hand that come before all others."""
+    left = leftovers(Journal(session), at, command)
+    return left if command == "downgrade" else [*left, *repolicy.steps(surroundings(session, settings, []), at)]
 
 
 def upgrade(settings: Settings, target: str) -> None:
@@ -106,33 +114,18 @@ def surroundings(session: Session, settings: Settings, planned: list[Planned]) -
     policy = settings.policy
     if last and (policy is None or going_back):
         policy = Policy.from_mapping(json.loads(last.policy))
-    return Context(session, journal, policy or Policy(), _is_central(session, settings, last))
+    central = _is_central(session, settings, last)
+    coming = revisions.coming(planned)
+    return Context(session, journal, policy or Policy(), central, plan=coming, any_policy=going_back)
 
 
-def preflight(context: Context, settings: Settings, planned: list[Planned]) -> None:
-    """Raise before anything is changed: blockers of the checks, objects of unknown shape, a way back with loss."""
-    unfinished = context.journal.unfinished()
-    if unfinished and unfinished.policy != context.policy.to_json():
-        raise CannotRun(
-            "The unfinished run has another policy.",
-            why="Half of the figures would be under one policy and half under the other.",
-            hint=f"Give the policy that it was begun with: {unfinished.policy}",
-        )
+def look_ahead(context: Context, settings: Settings, planned: list[Planned]) -> None:
+    """Raise before anything is changed: what ``preflight.demand`` says, blockers of the checks, writers."""
     situation = checks.Situation(
         context.session, context.policy, settings.writers, settings.accept_stall, tell=settings.listener.said
     )
     checks.demand(situation, planned)
-    for each in planned:
-        here = context.at(each.revision)
-        standing = each.step.look(here)
-        if standing.state is State.FOREIGN:
-            raise foreign(each.step, standing)
-        if each.direction == "undo" and (blockers := each.step.undo_blockers(here)):
-            raise FoundWrong(
-                f"The way back would lose something: {'; '.join(blockers)}.",
-                why="The old release has no place for what came in since, and what was not kept cannot be put back.",
-                hint="Stay on this release; this version does not fold them.",
-            )
+    preflight.demand(context, planned)
     checks.wait_for_writers(situation)
 
 
@@ -181,25 +174,25 @@ def _through_alembic(settings: Settings, target: str, direction: str) -> None:
 
 
 def take_up(session: Session, settings: Settings, command: str) -> None:
-    """Do first what a stopped run left half-way at the database's revision, or left unproved there."""
+    """Do first what a stopped run left half-way or unproved at the database's revision, or a new policy asks for."""
     at = revisions.current(session)
-    if not has_left(session, command, at):
+    if not has_left(session, settings, command, at):
         return
-    planned = leftovers(Journal(session), at, command)
+    planned = _first(session, settings, command, at)
     context = surroundings(session, settings, planned)
-    preflight(context, settings, planned)
+    look_ahead(context, settings, planned)
     executor = Executor(context, settings.listener)
     with executor.running(command, at, at, planned):
         for each in planned:
             executor(each.direction, each.step)
 
 
-def has_left(session: Session, command: str, at: str | None) -> bool:
-    """Whether a stopped run left something that this command has to do at the revision at hand."""
+def has_left(session: Session, settings: Settings, command: str, at: str | None) -> bool:
+    """Whether a stopped run left, or a new policy asks for, something to do at the revision at hand."""
     journal = Journal(session)
     left = journal.unfinished()
     unproved = left is not None and left.state != "failed" and (left.command, left.target) == (command, at or "base")
-    return unproved or bool(leftovers(journal, at, command))
+    return unproved or bool(_first(session, settings, command, at))
 
 
 def demand_direction(at: str | None, to: str | None, direction: str, target: str) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from apelschema import sql
 from apelschema.catalogue.compare import compare_table
 from apelschema.catalogue.difference import untolerated
 from apelschema.catalogue.load import load, releases
@@ -55,7 +56,12 @@ class CreateTable(Step):
 
 @dataclass(frozen=True)
 class Alter(Step):
-    """Brings a table from the shape of one release to that of a later one, in one ALTER with LOCK=NONE written out."""
+    """Brings a table from the shape of one release to that of a later one, in one ALTER with LOCK=NONE written out.
+
+    A rebuild takes along what later steps of the same run would change in the table (DESIGN section 7: both new key
+    members in one rebuild). They are noted as begun before it, so that a way back from a stop takes them back too,
+    and find the table done, or beyond, when their turn comes.
+    """
 
     kind: ClassVar[str] = "alter"
     table: str
@@ -67,61 +73,94 @@ class Alter(Step):
         """The table."""
         return self.table
 
+    @property
+    def rebuilds(self) -> bool:
+        """Whether the table is written anew: its key changes."""
+        return self._table(self.before).primary_key != self._table(self.release).primary_key
+
     def look(self, context: Context) -> Standing:
         """Before, done, beyond or foreign; absent while the steps that create it have not run."""
         standing = _standing(context, self.table, self.release)
         if standing.state is not State.FOREIGN:
             return standing
-        shape = _shape(context, self.table)
-        if shape is not None and not _differences(shape, self.table, self.before):
-            return Standing(State.BEFORE, f"as in {self.before}")
+        live = read_table(context.session, self.table)
+        order = releases()
+        for earlier in reversed(order[: order.index(self.before) + 1]):
+            if live and self.table in load(earlier).tables and not _differences(live, self.table, earlier):
+                return Standing(State.BEFORE, f"as in {earlier}")
         return standing
 
     def describe(self, context: Context, direction: Direction = "do") -> Description:
         """The ALTER, how the server does it, and the size of the table if it is rebuilt."""
-        rebuilt = self._table(self.before).primary_key != self._table(self.release).primary_key
+        if direction == "do" and (revision := self._taken_along_by(context)):
+            return Description((), f"in the one rebuild of {revision}")
         size = context.session.one(
             "SELECT TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES"
             " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s",
             (self.table,),
         )
-        rows, length = (int(value or 0) for value in size) if size and rebuilt else (None, None)
-        algorithm = "INPLACE, table rebuilt" if rebuilt else "INSTANT"
-        return Description((self._statement(direction),), algorithm, "NONE", rows, length)
+        rows, length = (int(value or 0) for value in size) if size and self.rebuilds else (None, None)
+        algorithm = "INPLACE, table rebuilt" if self.rebuilds else "INSTANT"
+        return Description((self._statement(context, direction),), algorithm, "NONE", rows, length)
 
     def do(self, context: Context, log: StepLog) -> None:
-        """Alter it."""
-        retrying(lambda: alter_online(context.session, self._statement("do")))
+        """Alter it, for the steps taken along as well."""
+        for revision, step in self._taken_along(context):
+            context.journal.begin_step(context.running(), revision, step.key, "do", State.BEFORE)
+        retrying(lambda: alter_online(context.session, self._statement(context, "do")))
 
     def undo(self, context: Context, log: StepLog) -> None:
         """Alter it back, unless a lost connection hid that it was, or doing it never came that far."""
         if self.look(context).state is State.DONE:
-            retrying(lambda: alter_online(context.session, self._statement("undo")))
+            retrying(lambda: alter_online(context.session, self._statement(context, "undo")))
 
     def undo_blockers(self, context: Context) -> tuple[str, ...]:
-        """Values in columns that would go: with them two rows may fall together (H25), and what they say is lost."""
-        if self.look(context).state is not State.DONE:
+        """Values in columns that would go, and rows that would fall together under the old key (H25)."""
+        if self.look(context).state not in (State.DONE, State.BEYOND):
             return ()
         going = set(self._table(self.release).column_names) - set(self._table(self.before).column_names)
-        return tuple(said for name in sorted(going) if (said := self._filled(context, name)))
+        found = [self._filled(context, name) for name in sorted(going)] + [self._falling_together(context)]
+        return tuple(each for each in found if each)
 
     def _filled(self, context: Context, name: str) -> str:
         rows = context.session.value(f"SELECT COUNT(*) FROM {quoted(self.table)} WHERE {quoted(name)} <> ''")
         return f"{rows} rows of {self.table} have a {name}, which {self.before} cannot hold" if rows else ""
 
+    def _falling_together(self, context: Context) -> str:
+        if not self.rebuilds:
+            return ""
+        key = sql.columns(self._table(self.before).primary_key)
+        keys = context.session.value(
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM {quoted(self.table)} GROUP BY {key} HAVING COUNT(*) > 1) d"
+        )
+        return f"rows of {self.table} fall together under {keys} keys of {self.before}" if keys else ""
+
+    def _taken_along(self, context: Context) -> list[tuple[str, "Alter"]]:
+        """Later steps of the run for the same table."""
+        if not self.rebuilds or (context.revision, self) not in context.plan:
+            return []
+        later = context.plan[context.plan.index((context.revision, self)) + 1 :]
+        return [(revision, step) for revision, step in later if isinstance(step, Alter) and step.table == self.table]
+
+    def _taken_along_by(self, context: Context) -> str | None:
+        """The revision whose rebuild, still to come, does this step's work too."""
+        for revision, step in context.plan:
+            if isinstance(step, Alter) and step != self:
+                there = context.at(revision)
+                if (context.revision, self) in step._taken_along(there) and step.look(there).state is State.BEFORE:
+                    return revision
+        return None
+
     def _table(self, release: str) -> Table:
         return load(release).tables[self.table]
 
-    def _statement(self, direction: str) -> str:
-        before, after = self._table(self.before), self._table(self.release)
+    def _statement(self, context: Context, direction: Direction) -> str:
+        along = self._taken_along(context) if direction == "do" else []
+        before, after = self._table(self.before), self._table(along[-1][1].release if along else self.release)
         text = alter_table(before, after) if direction == "do" else alter_table(after, before)
         if text is None:
             raise ValueError(f"{self.table} is the same in {self.before} and {self.release}")
         return text
-
-
-def _shape(context: Context, table: str) -> Table | None:
-    return read_table(context.session, table)
 
 
 def _differences(live: Table, table: str, release: str) -> tuple[str, ...]:
@@ -132,7 +171,7 @@ def _differences(live: Table, table: str, release: str) -> tuple[str, ...]:
 
 def _standing(context: Context, table: str, release: str) -> Standing:
     """How a live table stands to its shape in a release; never *before*, which only an ALTER knows."""
-    live = _shape(context, table)
+    live = read_table(context.session, table)
     if live is None:
         return Standing(State.ABSENT, "is not there")
     differences = _differences(live, table, release)

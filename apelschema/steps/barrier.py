@@ -36,6 +36,7 @@ class Barrier(Step):
     """
 
     kind: ClassVar[str] = "barrier"
+    pauses: ClassVar[bool] = True
 
     @property
     def object(self) -> str:

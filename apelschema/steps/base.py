@@ -55,7 +55,9 @@ def _ignore(done: int, total: int | None) -> None:
 class Context:
     """Where a step works: connection, journal, policy, and how it reports and may be stopped.
 
-    ``run`` is None while only looking. ``tell`` takes rows done and rows in all; ``checkpoint`` is called between
+    ``run`` is None while only looking; ``plan`` holds the steps that are to be done, in order, each with its revision.
+    ``any_policy`` lets our texts stand under whichever policy they were rendered: the way back, which puts back what
+    was found, does not mind. ``tell`` takes rows done and rows in all; ``checkpoint`` is called between
     pieces and raises Stopped when the run has to end there.
     """
 
@@ -65,6 +67,8 @@ class Context:
     central: bool
     run: Run | None = None
     revision: str = ""
+    plan: tuple[tuple[str, "Step"], ...] = ()
+    any_policy: bool = False
     tell: Callable[[int, int | None], None] = _ignore
     checkpoint: Callable[[], None] = lambda: None
 
@@ -98,6 +102,8 @@ class Step(ABC):
     """
 
     kind: ClassVar[str]
+    pauses: ClassVar[bool] = False
+    """Whether it walks, or waits, in pieces between which a run may stop; it is then judged by the journal."""
 
     @property
     def stays(self) -> bool:

@@ -10,25 +10,25 @@ from apelschema.db.session import Session
 from apelschema.names import KEPT
 
 
-def kept_table(table: str) -> str:
-    """Name of the table that keeps rows of ``table``."""
-    return KEPT + table
+def kept_table(revision: str, table: str) -> str:
+    """Name of the table that keeps rows of ``table`` as a revision found them."""
+    return f"{KEPT}{revision}_{table}"
 
 
 def ensure_kept(
     session: Session,
     table: str,
     columns: Sequence[str],
+    name: str,
     extra: Sequence[Column] = (),
-    name: str | None = None,
 ) -> str:
     """Create the table that keeps these columns of ``table`` under its key, in its collation; return its name."""
     live = read_table(session, table)
     if live is None:
         raise RuntimeError(f"{table} is gone")
     kept = Table(
-        name=name or kept_table(table),
-        columns=(*(_plain(live.column(each)) for each in columns), *extra),
+        name=name,
+        columns=(*(_plain(live.column(each)) for each in dict.fromkeys(columns)), *extra),
         primary_key=live.primary_key,
         charset=live.charset,
         collation=live.collation,

@@ -37,6 +37,7 @@ class Relabel(Step):
     """
 
     kind: ClassVar[str] = "relabel"
+    pauses: ClassVar[bool] = True
 
     @property
     def object(self) -> str:
@@ -46,14 +47,15 @@ class Relabel(Step):
     def look(self, context: Context) -> Standing:
         """By the journal, as for the source tables."""
         if context.has_done(self):
-            return Standing(State.DONE, "relabelled")
+            return Standing(State.DONE, "no other spelling is left")
         return Standing(State.BEFORE, "rows without infrastructure are looked for")
 
     def describe(self, context: Context, direction: Direction = "do") -> Description:
         """In words of SQL; the statements of a piece also add up rows that fall together."""
         change = f"UPDATE {TABLE} SET {COLUMN} = '{NO_INFRASTRUCTURE}' WHERE {sql.is_unsettled(COLUMN)}"
-        back = f"REPLACE INTO {TABLE} SELECT * FROM {kept_table(TABLE)}"
-        rows = estimated_rows(context.session, TABLE if direction == "do" else kept_table(TABLE))
+        kept = kept_table(context.revision, TABLE)
+        back = f"REPLACE INTO {TABLE} SELECT * FROM {kept}"
+        rows = estimated_rows(context.session, TABLE if direction == "do" else kept)
         return Description(sql=(change if direction == "do" else back,), rows=rows)
 
     def do(self, context: Context, log: StepLog) -> None:
@@ -61,17 +63,18 @@ class Relabel(Step):
         live = read_table(context.session, TABLE)
         if live is None:
             raise FoundWrong(f"The table {TABLE} is gone.", hint="Restore the backup.")
-        ensure_kept(context.session, TABLE, live.column_names)
+        ensure_kept(context.session, TABLE, live.column_names, kept_table(context.revision, TABLE))
         pieces = _Pieces(context, live.column_names, live.primary_key, last_swap(context))
         walk(context, log, TABLE, live.primary_key, pieces.relabel)
 
     def undo(self, context: Context, log: StepLog) -> None:
         """Put back the rows that were kept in place of those that they became."""
         live = read_table(context.session, TABLE)
-        if live is None or read_table(context.session, kept_table(TABLE)) is None:
+        kept = kept_table(context.revision, TABLE)
+        if live is None or read_table(context.session, kept) is None:
             return
         pieces = _Pieces(context, live.column_names, live.primary_key, None)
-        walk(context, log, kept_table(TABLE), live.primary_key, pieces.put_back)
+        walk(context, log, kept, live.primary_key, pieces.put_back)
 
     def prove(self, context: Context, direction: Direction) -> None:
         """That no other spelling is left."""
@@ -92,6 +95,7 @@ class _Pieces:
     def __init__(self, context: Context, columns: Sequence[str], key: Sequence[str], swapped: datetime | None) -> None:
         self._context = context
         self._session = context.session
+        self._kept = kept_table(context.revision, TABLE)
         self._columns = columns
         self._rest = tuple(name for name in key if name != COLUMN)
         self._swapped = swapped
@@ -108,12 +112,12 @@ class _Pieces:
         """All rows that fell together with one of the piece come back with it, wherever they stand in key order."""
         condition, arguments = piece.condition("k")
         self._session.execute(
-            f"DELETE h FROM {TABLE} h JOIN {kept_table(TABLE)} k ON {sql.same_key(self._rest, 'h', 'k')}"
+            f"DELETE h FROM {TABLE} h JOIN {self._kept} k ON {sql.same_key(self._rest, 'h', 'k')}"
             f" WHERE {condition} AND {sql.is_label(f'h.{COLUMN}')}",
             arguments,
         )
         listed = sql.columns(self._columns)
-        together = f"{kept_table(TABLE)} o JOIN {kept_table(TABLE)} k ON {sql.same_key(self._rest, 'o', 'k')}"
+        together = f"{self._kept} o JOIN {self._kept} k ON {sql.same_key(self._rest, 'o', 'k')}"
         changed = self._session.execute(
             f"REPLACE INTO {TABLE} ({listed}) SELECT DISTINCT {sql.columns(self._columns, 'o')} FROM {together}"
             f" WHERE {condition}",
@@ -125,7 +129,7 @@ class _Pieces:
     def _keep(self, piece: Piece) -> int:
         condition, arguments = piece.condition("h")
         return self._session.execute(
-            f"REPLACE INTO {kept_table(TABLE)} ({sql.columns(self._columns)})"
+            f"REPLACE INTO {self._kept} ({sql.columns(self._columns)})"
             f" SELECT DISTINCT {sql.columns(self._columns, 'o')} FROM {TABLE} h JOIN {TABLE} o"
             f" ON {sql.same_key(self._rest, 'h', 'o')} AND {sql.says_no_infrastructure(f'o.{COLUMN}')}"
             f" WHERE {condition} AND {sql.is_unsettled(f'h.{COLUMN}')}",
@@ -136,7 +140,7 @@ class _Pieces:
         """All rows of class N under the piece's keys, but those that a new summariser has written."""
         condition, arguments = piece.condition("k")
         self._session.execute(
-            f"DELETE h FROM {TABLE} h JOIN {kept_table(TABLE)} k ON {sql.same_key(self._rest, 'h', 'k')}"
+            f"DELETE h FROM {TABLE} h JOIN {self._kept} k ON {sql.same_key(self._rest, 'h', 'k')}"
             f" WHERE {condition} AND {sql.is_unsettled(f'k.{COLUMN}')} AND {sql.says_no_infrastructure(f'h.{COLUMN}')}"
             f" AND NOT ({sql.is_label(f'h.{COLUMN}')} AND h.UpdateTime > %s)",
             [*arguments, self._swapped or _NEVER],
@@ -148,9 +152,9 @@ class _Pieces:
         rest = sql.columns(self._rest, "k")
         self._session.execute(
             f"INSERT INTO {TABLE} ({sql.columns(self._columns)}) SELECT {self._summed()}"
-            f" FROM (SELECT DISTINCT {rest} FROM {kept_table(TABLE)} k"
+            f" FROM (SELECT DISTINCT {rest} FROM {self._kept} k"
             f" WHERE {condition} AND {sql.is_unsettled(f'k.{COLUMN}')}) p"
-            f" JOIN {kept_table(TABLE)} h ON {sql.same_key(self._rest, 'h', 'p')}"
+            f" JOIN {self._kept} h ON {sql.same_key(self._rest, 'h', 'p')}"
             f" LEFT JOIN {TABLE} s ON {sql.same_key(self._rest, 's', 'p')} AND {sql.is_label(f's.{COLUMN}')}"
             f" WHERE s.SiteID IS NULL GROUP BY {sql.columns(self._rest, 'h')}",
             arguments,

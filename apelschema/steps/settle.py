@@ -1,11 +1,13 @@
 """N settled in the source tables: one label for 'no infrastructure' (I2, H22, H28; semantics.md section 4 item 5)."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar, Final
 
 from apelschema import names, sql
+from apelschema.db.errors import DUPLICATE_KEY, DatabaseError, message, number
 from apelschema.db.introspect import read_table
 from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
@@ -25,6 +27,7 @@ class Settle(Step):
     """
 
     kind: ClassVar[str] = "settle"
+    pauses: ClassVar[bool] = True
     table: str
     column: str
 
@@ -36,29 +39,33 @@ class Settle(Step):
     def look(self, context: Context) -> Standing:
         """By the journal: whether a row is left that says nothing in another way is known only after a scan."""
         if context.has_done(self):
-            return Standing(State.DONE, "settled")
+            return Standing(State.DONE, "no other spelling is left")
         return Standing(State.BEFORE, "rows without infrastructure are looked for")
 
     def describe(self, context: Context, direction: Direction = "do") -> Description:
         """The statement of a piece, and the rows that are read."""
         if direction == "do":
             return Description(sql=(self._settling("..."),), rows=estimated_rows(context.session, self.table))
-        kept = kept_table(self.table)
+        kept = kept_table(context.revision, self.table)
         return Description(
-            sql=(self._giving_back(_key(context, self.table), "..."),), rows=estimated_rows(context.session, kept)
+            sql=(self._giving_back(_key(context, self.table), kept, "..."),),
+            rows=estimated_rows(context.session, kept),
         )
 
     def do(self, context: Context, log: StepLog) -> None:
-        """Walk through the table and settle."""
+        """Walk through the table and settle; one look is enough where there is nothing to settle."""
+        if log.watermark is None and not self._is_any_left(context):
+            return
         key = _key(context, self.table)
-        kept = ensure_kept(context.session, self.table, [*key, self.column, "UpdateTime"])
-        if log.walked:
-            self._settle_rest(context, kept, key)
-        walk(context, log, self.table, key, lambda piece: self._settle(context, kept, key, *piece.condition()))
+        kept = self._ensure_kept(context, key)
+        with _explained(self):
+            if log.walked:
+                self._settle_rest(context, kept, key)
+            walk(context, log, self.table, key, lambda piece: self._settle(context, kept, key, *piece.condition()))
 
     def undo(self, context: Context, log: StepLog) -> None:
         """Give back the old spelling to every row that is still the one that was settled."""
-        kept = kept_table(self.table)
+        kept = kept_table(context.revision, self.table)
         if read_table(context.session, kept) is not None:
             walk(
                 context,
@@ -85,6 +92,13 @@ class Settle(Step):
         with context.session.transaction():
             self._settle(context, kept, key, "TRUE", ())
 
+    def _is_any_left(self, context: Context) -> bool:
+        return bool(context.session.rows(f"SELECT 1 FROM {self._scanned()} WHERE {self._unsettled()} LIMIT 1"))
+
+    def _ensure_kept(self, context: Context, key: Sequence[str]) -> str:
+        columns = [*key, self.column, "UpdateTime"]
+        return ensure_kept(context.session, self.table, columns, kept_table(context.revision, self.table))
+
     def _scanned(self) -> str:
         return quoted(self.table)
 
@@ -98,7 +112,7 @@ class Settle(Step):
         )
 
     def _settle(self, context: Context, kept: str, key: Sequence[str], condition: str, arguments: Sequence[Any]) -> int:
-        listed = sql.columns([*key, self.column, "UpdateTime"])
+        listed = sql.columns(list(dict.fromkeys([*key, self.column, "UpdateTime"])))
         context.session.execute(
             f"REPLACE INTO {kept} ({listed}) SELECT {listed} FROM {quoted(self.table)}"
             f" WHERE {condition} AND {self._unsettled()}",
@@ -106,17 +120,17 @@ class Settle(Step):
         )
         return context.session.execute(self._settling(condition), arguments)
 
-    def _giving_back(self, key: Sequence[str], condition: str) -> str:
+    def _giving_back(self, key: Sequence[str], kept: str, condition: str) -> str:
         column = quoted(self.column)
         return (
-            f"UPDATE {quoted(self.table)} t JOIN {kept_table(self.table)} k ON {sql.same_key(key, 't', 'k')}"
+            f"UPDATE {quoted(self.table)} t JOIN {kept} k ON {sql.same_key(key, 't', 'k')}"
             f" SET t.{column} = k.{column}, t.UpdateTime = t.UpdateTime"
             f" WHERE {condition} AND {sql.is_label(f't.{column}')} AND t.UpdateTime = k.UpdateTime"
         )
 
     def _give_back(self, context: Context, piece: Piece, kept: str) -> int:
         condition, arguments = piece.condition("k")
-        changed = context.session.execute(self._giving_back(piece.key, condition), arguments)
+        changed = context.session.execute(self._giving_back(piece.key, kept, condition), arguments)
         condition, arguments = piece.condition()
         context.session.execute(f"DELETE FROM {kept} WHERE {condition}", arguments)
         return changed
@@ -131,10 +145,16 @@ class SettleJobs(Settle):
 
     index: str = "SummaryIdx"
 
+    def look(self, context: Context) -> Standing:
+        """By the journal; settled once by a run, behind its barrier, they stay so: the routines fold from then on."""
+        if context.run is not None and context.journal.was_done_by(context.run, self.key):
+            return Standing(State.DONE, "settled")
+        return super().look(context)
+
     def do(self, context: Context, log: StepLog) -> None:
         """Gather the keys, site after site, then walk through them and settle."""
         key = _key(context, self.table)
-        kept = ensure_kept(context.session, self.table, [*key, self.column, "UpdateTime"])
+        kept = self._ensure_kept(context, key)
         if log.walked:
             self._settle_rest(context, kept, key)
         elif log.watermark is None:
@@ -146,6 +166,7 @@ class SettleJobs(Settle):
 
     def _gather(self, context: Context, kept: str, key: Sequence[str]) -> None:
         sites = [row[0] for row in context.session.rows(f"SELECT DISTINCT SiteID FROM {self._scanned()}")]
+        rows = estimated_rows(context.session, self.table)
         one = "(" + ", ".join(["%s"] * len(key)) + ")"
         for done, site in enumerate(sites):
             found = context.session.stream(
@@ -158,7 +179,7 @@ class SettleJobs(Settle):
                     " ON DUPLICATE KEY UPDATE SiteID = VALUES(SiteID)",
                     [value for job in lot for value in job],
                 )
-            context.tell(done + 1, len(sites))
+            context.tell(rows * (done + 1) // len(sites), rows)
 
     def _settle_kept(self, context: Context, piece: Piece, kept: str) -> int:
         """Two statements, because one over both tables leaves open which it changes first."""
@@ -173,6 +194,21 @@ class SettleJobs(Settle):
             f"UPDATE {join} SET t.{column} = '{names.NO_INFRASTRUCTURE}', t.UpdateTime = t.UpdateTime {where}",
             arguments,
         )
+
+
+@contextmanager
+def _explained(step: Settle) -> Iterator[None]:
+    """Say what is wrong where the column is in the key already and two rows would fall together."""
+    try:
+        yield
+    except DatabaseError as error:
+        if number(error) != DUPLICATE_KEY:
+            raise
+        raise FoundWrong(
+            f"Two rows of {step.table} differ only in how {step.object} says 'no infrastructure': {message(error)}.",
+            why="One was written past the routines while the upgrade was at work, and only you know which holds.",
+            hint="Delete the wrong one and run the same command again.",
+        ) from error
 
 
 def _key(context: Context, table: str) -> tuple[str, ...]:

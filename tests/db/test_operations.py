@@ -20,7 +20,10 @@ from tests.support.content import POLICY, install_with, stamp
 from tests.support.dump import stored_of, whole
 from tests.support.runs import downgrade, surroundings, upgrade
 
-REVISIONS: Final = ("221_baseline", "230_types", "230_routines", "230_figures")
+REVISIONS: Final = (
+    "221_baseline", "230_types", "230_routines", "230_figures", "241_routines", "241_keys", "250_columns",
+    "250_routines",
+)  # fmt: skip
 
 BODY: Final = """CREATE PROCEDURE SummariseJobs ()
 BEGIN
@@ -41,7 +44,7 @@ def every_step() -> list[Step]:
 
 def test_there_is_one_head_and_one_way():
     scripts = list(revisions.scripts().walk_revisions())
-    assert revisions.scripts().get_heads() == ["230_figures"]
+    assert revisions.scripts().get_heads() == [REVISIONS[-1]]
     assert tuple(script.revision for script in reversed(scripts)) == REVISIONS
     assert len(files()) == len(scripts)
 
@@ -65,7 +68,7 @@ def test_revision_is_pure_data(path: Path):
 def test_revisions_have_short_ids_and_a_release():
     for script in revisions.scripts().walk_revisions():
         assert len(script.revision) <= 12
-        assert revisions.release_of(script) in ("2.2.1", "2.3.0")
+        assert revisions.release_of(script) in ("2.2.1", "2.3.0", "2.4.1", "2.5.0")
         assert Path(script.path).stem.startswith(script.revision.split("_")[0])
         assert script.doc
 

@@ -14,6 +14,7 @@ release = "2.4.1"
 
 
 def upgrade() -> None:
+    op.settle_jobs()
     op.settle("Summaries", "InfrastructureType")
     op.settle("NormalisedSummaries", "Infrastructure")
     op.alter("Summaries", before="2.3.0", release=release)

@@ -1,0 +1,79 @@
+"""What every step of a plan has to meet before the first one acts: raised early, a refusal changes nothing."""
+
+from collections.abc import Sequence
+
+from apelschema import revisions
+from apelschema.errors import CannotRun, FoundWrong
+from apelschema.halfway import gone_ahead
+from apelschema.revisions import Planned
+from apelschema.steps.base import Context, State, Step, foreign
+
+
+def demand(context: Context, planned: Sequence[Planned]) -> None:
+    """Look at every step where it will act.
+
+    Raises CannotRun for another policy or a nearer target than an unfinished run's, and for an object that a step
+    does not know or may not take back; FoundWrong for a way back with loss.
+    """
+    _demand_same_policy(context)
+    _demand_target_as_far(context, planned)
+    undone: list[Step] = []
+    for each in planned:
+        here = context.at(each.revision)
+        standing = each.step.look(here)
+        if standing.state is State.FOREIGN:
+            raise foreign(each.step, standing)
+        if each.direction == "undo":
+            if standing.state is State.BEYOND and not _is_brought_back(each.step, undone):
+                raise beyond(each.step, standing.detail)
+            _demand_lossless(each.step, here)
+            undone.append(each.step)
+
+
+def beyond(step: Step, detail: str) -> CannotRun:
+    """The error for an object of a later release than the step that is to be undone."""
+    return CannotRun(
+        f"{step.object} is {detail}, of a later release than the version row says.",
+        why="Taken back from there, what the later release added would be lost.",
+        hint="Downgrade that release first; if the row was set by hand, set it back: alembic stamp REVISION.",
+    )
+
+
+def _demand_same_policy(context: Context) -> None:
+    unfinished = context.journal.unfinished()
+    if unfinished and unfinished.policy != context.policy.to_json():
+        raise CannotRun(
+            "The unfinished run has another policy.",
+            why="Half of the figures would be under one policy and half under the other.",
+            hint=f"Give the policy that it was begun with: {unfinished.policy}",
+        )
+
+
+def _demand_target_as_far(context: Context, planned: Sequence[Planned]) -> None:
+    """A rebuild that took later steps along cannot be left half-way between releases."""
+    if not planned or planned[-1].direction == "undo":
+        return
+    ahead = gone_ahead(context.journal, planned[-1].revision)
+    if ahead:
+        release = revisions.release_of(revisions.scripts().get_revision(ahead[-1].revision))
+        objects = ", ".join(dict.fromkeys(each.step.object for each in ahead))
+        raise CannotRun(
+            f"An unfinished upgrade has begun what belongs to release {release} already: {objects}.",
+            why="It goes there in one rebuild, and a table would stay ahead of the release that was asked for.",
+            hint=f"Finish it (apelschema upgrade {release}), or take it back first (apelschema downgrade).",
+        )
+
+
+def _demand_lossless(step: Step, context: Context) -> None:
+    blockers = step.undo_blockers(context)
+    if blockers:
+        raise FoundWrong(
+            f"The way back would lose something: {'; '.join(blockers)}.",
+            why="The old release has no place for what came in since, and what was not kept cannot be put back.",
+            hint="Stay on this release; this version does not fold them.",
+        )
+
+
+def _is_brought_back(step: Step, undone: Sequence[Step]) -> bool:
+    """Whether a later step of the same object is undone before this one."""
+    return any((each.kind, each.object) == (step.kind, step.object) for each in undone)
