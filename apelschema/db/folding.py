@@ -6,6 +6,7 @@ folded only.
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 _TOKEN: Final = re.compile(
@@ -20,6 +21,7 @@ def without_comments(text: str) -> str:
     return _TOKEN.sub(lambda found: found["quoted"] or "", text)
 
 
+@lru_cache(maxsize=512)
 def folded(text: str) -> str:
     """SQL text without comments, white space folded to one blank and trimmed."""
     return " ".join(without_comments(text).split())

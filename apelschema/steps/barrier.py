@@ -6,25 +6,13 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from apelschema import names
-from apelschema.db.errors import is_denied
-from apelschema.db.session import Session
-from apelschema.errors import CannotRun, Stopped
+from apelschema.db.callers import older_callers
+from apelschema.errors import Stopped
 from apelschema.journal import StepLog
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 
 PATIENCE_SECONDS: Final = 900
 """The summariser of a large repository may be inside its CALL for minutes; a forgotten transaction for ever."""
-
-_OLDER: Final = """
-SELECT p.ID, p.COMMAND,
-  COALESCE(TIMESTAMPDIFF(SECOND, CONVERT_TZ(t.trx_started, 'SYSTEM', '+00:00'), NOW()), p.TIME)
-FROM information_schema.PROCESSLIST p LEFT JOIN information_schema.INNODB_TRX t ON t.trx_mysql_thread_id = p.ID
-WHERE p.ID <> CONNECTION_ID() AND (p.DB = DATABASE() OR p.DB IS NULL)
-  AND p.USER NOT IN ('system user', 'event_scheduler')
-  AND (CONVERT_TZ(t.trx_started, 'SYSTEM', '+00:00') <= %s
-       OR (p.COMMAND IN ('Query', 'Execute') AND NOW() - INTERVAL p.TIME + 1 SECOND <= %s))
-"""
-"""trx_started is in the server host's time zone whatever the session's; TIME is cut to whole seconds."""
 
 
 @dataclass(frozen=True)
@@ -88,23 +76,6 @@ def _was_passed(context: Context, swapped: datetime) -> bool:
             (swapped,),
         )
     )
-
-
-def older_callers(session: Session, since: datetime) -> list[tuple[int, str, int]]:
-    """Connections (id, command, age in seconds) with a transaction or a statement as old as ``since``.
-
-    Raises CannotRun when the account may not see other connections: "none seen" would be no proof.
-    """
-    try:
-        return [(int(row[0]), str(row[1]), int(row[2])) for row in session.rows(_OLDER, (since, since))]
-    except Exception as error:
-        if not is_denied(error):
-            raise
-        raise CannotRun(
-            "This account may not see the connections of others.",
-            why="An old summariser may still be at work unseen, and its figures would undo the backfill.",
-            hint="GRANT PROCESS ON *.* TO this account.",
-        ) from error
 
 
 def wait_for_older(context: Context, since: datetime) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from apelschema import journal, names, runner
-from apelschema.db import lease, retry
+from apelschema.db import callers, lease, retry
 from apelschema.db import session as session_module
 from apelschema.db.connect import Target
 from apelschema.db.session import Session
@@ -30,6 +30,50 @@ from tests.support.runs import current, downgrade, upgrade
 def test_h26_summariser_that_outlives_the_swap_changes_nothing(old: MakeOld, release: str):
     db = old()
     assert h26_summariser_that_outlives_the_swap(db, lambda: upgrade(db.target, release, writers="ignore")) == 10000
+
+
+_TRANSACTIONS = "SELECT COUNT(*) FROM information_schema.INNODB_TRX"
+
+
+@pytest.fixture
+def busy_monitor(old: MakeOld, session: OpenSession) -> Iterator[Callable[[], None]]:
+    """Reads the list of transactions so often that the server does not renew it, until it is called."""
+    looker, enough = session(old().target), threading.Event()
+
+    def look_on() -> None:
+        while not enough.wait(0.01):
+            looker.value(_TRANSACTIONS)
+
+    thread = threading.Thread(target=look_on)
+    looker.value(_TRANSACTIONS)
+    thread.start()
+    yield enough.set
+    enough.set()
+    thread.join()
+
+
+def test_h26_transaction_is_seen_although_the_servers_list_is_stale(
+    old: MakeOld, other: OpenSession, busy_monitor: Callable[[], None]
+):
+    db = old()
+    holder = other(db.target)
+    holder.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+    holder.rows("SELECT s.id FROM Sites AS s")
+    threading.Timer(1.0, busy_monitor).start()
+    found = callers.older_callers(db, db.value("SELECT UTC_TIMESTAMP(6)"))
+    assert holder.connection_id in [identity for identity, _, _ in found]
+    holder.execute("ROLLBACK")
+
+
+def test_h26_list_that_is_never_renewed_is_no_proof(
+    old: MakeOld, busy_monitor: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(callers, "PATIENCE_SECONDS", 1.0)
+    db = old()
+    with pytest.raises(Stopped, match="does not renew its list of transactions"):
+        callers.older_callers(db, db.value("SELECT UTC_TIMESTAMP(6)"))
+    busy_monitor()
+    callers.older_callers(db, db.value("SELECT UTC_TIMESTAMP(6)"))
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ def is_alive(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
-def wait_until(is_so: Callable[[], bool], what: str, seconds: float = 20) -> None:
+def wait_until(is_so: Callable[[], bool], what: str, seconds: float = 20, *, every: float = 0.02) -> None:
     """Wait for a state of the world; fails naming it when it does not come."""
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, f"after {seconds} s it is still not so that {what}"
-        time.sleep(0.02)
+        time.sleep(every)
