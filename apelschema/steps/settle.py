@@ -151,6 +151,13 @@ class SettleJobs(Settle):
             return Standing(State.DONE, "settled")
         return super().look(context)
 
+    def describe(self, context: Context, direction: Direction = "do") -> Description:
+        """As the others, but for what an earlier step of the same run will have settled."""
+        first = next((revision for revision, step in context.plan if step == self), context.revision)
+        if direction == "do" and first != context.revision and not context.at(first).has_done(self):
+            return Description((), f"by {first}, in the same run")
+        return super().describe(context, direction)
+
     def do(self, context: Context, log: StepLog) -> None:
         """Gather the keys, site after site, then walk through them and settle."""
         key = _key(context, self.table)

@@ -137,7 +137,8 @@ def test_h20_unknown_shape_stops_the_run_before_anything_changes(newest: Target,
 def test_routine_changed_by_hand_stops_the_run(newest: Target, after: tuple):
     text = after[2]["SummariseJobs"].statement
     with Session(newest) as db:
-        db.execute(f"{text.replace('CREATE', 'CREATE OR REPLACE', 1).removesuffix('END')}SELECT 1; END")
+        db.execute("DROP PROCEDURE SummariseJobs")
+        db.execute(f"{text.removesuffix('END')}SELECT 1; END")
     set_row(newest, "230_figures")
     try:
         with pytest.raises(CannotRun, match="SummariseJobs is not in a known state"):
@@ -145,7 +146,8 @@ def test_routine_changed_by_hand_stops_the_run(newest: Target, after: tuple):
         assert current(newest) == "230_figures"
     finally:
         with Session(newest) as db:
-            db.execute(text.replace("CREATE", "CREATE OR REPLACE", 1))
+            db.execute("DROP PROCEDURE SummariseJobs")
+            db.execute(text)
         set_row(newest, HEAD)
 
 

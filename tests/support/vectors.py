@@ -28,6 +28,7 @@ _LOOKED_UP: Final = {
     "vogroupid": "VOGroups",
     "voroleid": "VORoles",
 }
+_OF_MARIADB: Final = "NO_AUTO_CREATE_USER"
 _FROM_UPDATE_TIME: Final = ("measurementdate", "measurementtime")
 
 Dump = dict[str, dict[str, Any]]
@@ -81,12 +82,17 @@ def read_vectors(name: str) -> Vectors:
     return Vectors(document, expected["phases"])
 
 
+def _known_to(db: Session, sql_mode: str) -> str:
+    """The mode without what MySQL has taken out; it says nothing about data."""
+    return ",".join(mode for mode in sql_mode.split(",") if db.server.family == "mariadb" or mode != _OF_MARIADB)
+
+
 def replay(target: Target, vectors: Vectors) -> list[Difference]:
     """Run all phases, each in a session of its own, and give what came out differently."""
     found: list[Difference] = []
     for phase, expected in zip(vectors.document["phases"], vectors.expected, strict=True):
         with Session(target) as db:
-            db.execute("SET SESSION sql_mode = %s", (vectors.sql_mode,))
+            db.execute("SET SESSION sql_mode = %s", (_known_to(db, vectors.sql_mode),))
             got = _run(db, phase, vectors.document["watch"])
         found.extend(_phase_differences(phase["phase"], got, expected))
     return found
