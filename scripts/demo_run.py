@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from apelschema.db.private import PrivateServer
 
 DATABASE = "apel"
-OLD, NEW = "2.2.1", "2.3.0"
+OLD = "2.2.1"
 
 
 def commands(jobs: int) -> list[list[str]]:
@@ -20,8 +20,8 @@ def commands(jobs: int) -> list[list[str]]:
     return [
         ["sample", "--release", OLD, "--jobs", str(jobs), "--yes"],
         ["status"],
-        ["upgrade", NEW, "--dry-run"],
-        ["upgrade", NEW, "--yes"],
+        ["upgrade", "--dry-run"],
+        ["upgrade", "--yes"],
         ["verify"],
         ["downgrade", OLD, "--yes"],
         ["verify"],

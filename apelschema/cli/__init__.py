@@ -16,8 +16,8 @@ _EPILOG: Final = """\b
 Examples:
   export APELSCHEMA_URL='mysql+pymysql://apel@localhost/apelserver'
   apelschema status
-  apelschema upgrade 2.3.0 --dry-run
-  apelschema --db-config /etc/apel/db.cfg upgrade 2.3.0
+  apelschema upgrade --dry-run
+  apelschema --db-config /etc/apel/db.cfg upgrade
   apelschema verify --json
 
 \b

@@ -16,7 +16,7 @@ from apelschema.runner import Settings
     context_settings=LETS_TARGET_BE_NEGATIVE,
     epilog="""\b
 Examples:
-  apelschema upgrade 2.3.0 --dry-run
+  apelschema upgrade --dry-run
   apelschema upgrade 2.3.0
   apelschema upgrade --policy /etc/apel/policy.toml --yes > upgrade.log
 """,
