@@ -5,7 +5,7 @@ one itself. So the steps that are half-way are not among those that lie between 
 """
 
 from apelschema import revisions
-from apelschema.journal import Journal
+from apelschema.journal import Journal, StepLog
 from apelschema.revisions import Planned
 
 
@@ -33,16 +33,20 @@ def gone_ahead(journal: Journal, to: str | None) -> list[Planned]:
     return [each for each in beyond if _is_half_done(journal, each)]
 
 
+def _log(journal: Journal, planned: Planned) -> StepLog | None:
+    return journal.step(planned.revision, planned.step.key)
+
+
 def _was_begun(journal: Journal, planned: Planned) -> bool:
-    log = journal.step(planned.revision, planned.step.key)
+    log = _log(journal, planned)
     return log is not None and not planned.step.stays and (log.direction == "do" or not log.finished)
 
 
 def _was_undone(journal: Journal, planned: Planned) -> bool:
-    log = journal.step(planned.revision, planned.step.key)
+    log = _log(journal, planned)
     return log is not None and log.direction == "undo"
 
 
 def _is_half_done(journal: Journal, planned: Planned) -> bool:
-    log = journal.step(planned.revision, planned.step.key)
+    log = _log(journal, planned)
     return log is not None and log.direction == "do" and not log.finished

@@ -60,6 +60,11 @@ class Policy:
             raise _WrongKey("backfill", f"The policy's backfill is {backfill!r}.", f"Use {_BACKFILLS}.")
         return cls(cast(Unlisted, unlisted), backfill, _types(values.get("types", {})))
 
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The policy of a text that ``to_json`` gave."""
+        return cls.from_mapping(json.loads(text))
+
     @property
     def since(self) -> tuple[int, int] | None:
         """First (year, month) whose figures may change; None when there is no such limit."""

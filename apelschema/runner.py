@@ -1,6 +1,5 @@
 """The one orchestrator: a plan and a run are the same list of steps."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -113,7 +112,7 @@ def surroundings(session: Session, settings: Settings, planned: list[Planned]) -
     going_back = any(each.direction == "undo" for each in planned)
     policy = settings.policy
     if last and (policy is None or going_back):
-        policy = Policy.from_mapping(json.loads(last.policy))
+        policy = Policy.from_json(last.policy)
     central = _is_central(session, settings, last)
     coming = revisions.coming(planned)
     return Context(session, journal, policy or Policy(), central, plan=coming, any_policy=going_back)
@@ -176,9 +175,9 @@ def _through_alembic(settings: Settings, target: str, direction: str) -> None:
 def take_up(session: Session, settings: Settings, command: str) -> None:
     """Do first what a stopped run left half-way or unproved at the database's revision, or a new policy asks for."""
     at = revisions.current(session)
-    if not has_left(session, settings, command, at):
-        return
     planned = _first(session, settings, command, at)
+    if not planned and not _is_unproved(session, command, at):
+        return
     context = surroundings(session, settings, planned)
     look_ahead(context, settings, planned)
     executor = Executor(context, settings.listener)
@@ -189,10 +188,13 @@ def take_up(session: Session, settings: Settings, command: str) -> None:
 
 def has_left(session: Session, settings: Settings, command: str, at: str | None) -> bool:
     """Whether a stopped run left, or a new policy asks for, something to do at the revision at hand."""
-    journal = Journal(session)
-    left = journal.unfinished()
-    unproved = left is not None and left.state != "failed" and (left.command, left.target) == (command, at or "base")
-    return unproved or bool(_first(session, settings, command, at))
+    return _is_unproved(session, command, at) or bool(_first(session, settings, command, at))
+
+
+def _is_unproved(session: Session, command: str, at: str | None) -> bool:
+    """Whether a stopped run came to its target and was not proved there."""
+    left = Journal(session).unfinished()
+    return left is not None and left.state != "failed" and (left.command, left.target) == (command, at or "base")
 
 
 def demand_direction(at: str | None, to: str | None, direction: str, target: str) -> None:

@@ -1,7 +1,5 @@
 """``apelschema status``."""
 
-import json
-
 import click
 
 from apelschema import history, names, revisions, runner
@@ -47,7 +45,7 @@ def _document(session: Session) -> StatusDocument:
         Journal(session).at_hand(unfinished) if unfinished else None,
         read_sizes(session),
         last,
-        Policy.from_mapping(json.loads(last.policy)) if last else None,
+        Policy.from_json(last.policy) if last else None,
         _at_work(session),
     )
 

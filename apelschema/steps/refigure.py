@@ -1,6 +1,5 @@
 """Figures of HybridSuperSummaries under another policy than the one that they were backfilled under."""
 
-import json
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -56,7 +55,7 @@ def figures_policy(context: Context) -> Policy | None:
         " WHERE s.Step IN %s ORDER BY s.Run DESC, s.StartedAt DESC LIMIT 1",
         ([f"{kind} {TABLE}" for kind in _NOTES],),
     )
-    return Policy.from_mapping(json.loads(row[2])) if row and row[:2] == ("do", "done") else None
+    return Policy.from_json(row[2]) if row and row[:2] == ("do", "done") else None
 
 
 def _begun_here(context: Context, log: StepLog) -> StepLog:

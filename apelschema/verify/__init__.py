@@ -1,6 +1,5 @@
 """Verification: does the database have the structure, the sums and the meaning that it should (DESIGN section 3)."""
 
-import json
 from collections.abc import Callable
 from typing import Final
 
@@ -111,4 +110,4 @@ def _recognised(session: Session, release: str | None) -> str:
 
 def _policy_of_last_run(session: Session) -> Policy | None:
     last = Journal(session).last_run()
-    return Policy.from_mapping(json.loads(last.policy)) if last else None
+    return Policy.from_json(last.policy) if last else None
