@@ -14,7 +14,8 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Brake:
     """While entered, the first signal asks the run to stop at its next ``check``; a second one acts as usual.
 
-    ``tell`` hears the name of the first one, within the signal's handler.
+    ``tell`` hears the name of the first one, within the signal's handler. A signal that this process ignores, as SIGHUP
+    under nohup, stays ignored.
     """
 
     def __init__(self, tell: Callable[[str], None] = lambda name: None) -> None:
@@ -24,7 +25,8 @@ class Brake:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
+            heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._ask) for number in heard}
         return self
 
     def __exit__(

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from apelschema import ledger, names
+from apelschema import names, proofs
 from apelschema.brake import Brake
+from apelschema.db.default_collation import give_back
 from apelschema.db.lease import Lease
 from apelschema.db.positions import positions
 from apelschema.db.watch import Watch
@@ -14,6 +15,7 @@ from apelschema.errors import ApelschemaError, FoundWrong, Stopped
 from apelschema.journal import Journal, Run, operator
 from apelschema.listener import Listener, Outcome
 from apelschema.preflight import beyond
+from apelschema.proofs import Proof
 from apelschema.revisions import Planned
 from apelschema.steps.base import Context, Direction, Standing, State, Step, foreign
 
@@ -33,18 +35,19 @@ class Executor:
 
     @contextmanager
     def running(self, command: str, at: str | None, to: str | None, plan: Sequence[Planned]) -> Iterator[Run]:
-        """Hold the lease, note the run and how it ends, and prove by the ledger that it lost nothing.
+        """Hold the lease, note the run and how it ends, and prove by ledger and checksums that it lost nothing.
 
-        Raises CannotRun when another run is at work, FoundWrong when the ledger differs.
+        Raises CannotRun when another run is at work, FoundWrong when ledger or checksums differ.
         """
         self._plan, self._next = list(plan), 0
         self._journal.ensure()
-        ledger.ensure(self._context.session)
+        proofs.ensure(self._context.session)
         with (
             Lease(self._context.session, names.LEASE, operator()) as lease,
             Brake(self._listener.stopping) as brake,
             Watch(self._context.session, self._listener.watched),
         ):
+            give_back(self._context.session)
             resumed = self._journal.unfinished()
             policy = self._context.policy.to_json()
             run = self._journal.begin(command, to or "base", at, policy, self._context.central)
@@ -56,10 +59,10 @@ class Executor:
             )
             self._listener.began(plan, bool(resumed and resumed.id == run.id), lease.took_over)
             with self._noted(run):
-                self._weigh(run, ledger.BEFORE)
+                proof = Proof(self._context, self._listener, run)
+                proof.before(plan)
                 yield run
-                self._weigh(run, ledger.AFTER)
-                self._compare(run)
+                proof.after()
 
     def __call__(self, direction: Direction, step: Step) -> None:
         """Do, or undo, the next step of the plan."""
@@ -154,21 +157,6 @@ class Executor:
             self._journal.end(run, state, error.what)
         except Exception as lost:
             raise Stopped(f"{error.what} The journal could not be written any more.", hint=error.hint) from lost
-
-    def _weigh(self, run: Run, moment: str) -> None:
-        if not ledger.has(self._context.session, run.id, moment):
-            self._listener.phase_began(f"ledger {moment}", "adding up jobs, wall and cpu per table, site and month")
-            ledger.take(self._context.session, run.id, moment, self._listener.progress)
-
-    def _compare(self, run: Run) -> None:
-        found = ledger.differences(self._context.session, run.id)
-        if found:
-            listed = "".join(f"\n  - {difference}" for difference in found[:10])
-            raise FoundWrong(
-                f"The ledger of this run differs in {len(found)} places:{listed}",
-                why="Jobs, wall or cpu of a site and month are not what they were.",
-                hint="Was a loader or summariser at work? If not, go back: apelschema downgrade.",
-            )
 
 
 def _all(*checks: Callable[[], None]) -> Callable[[], None]:

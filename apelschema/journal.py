@@ -4,6 +4,7 @@ import getpass
 import json
 import socket
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
@@ -168,6 +169,22 @@ class Journal:
         *facts, mark, done, total, changed = row
         watermark = tuple(json.loads(mark, object_hook=_decoded)) if mark else None
         return StepLog(*(*facts, watermark, done, total, changed))
+
+    def begun_at(self, revision: str, step: str) -> datetime | None:
+        """The first second in which doing a step was at work last, by the server's clock (UTC).
+
+        Never the one in which its run began: what was written just before that run is not of its time.
+        """
+        row = self._session.one(
+            f"SELECT s.StartedAt, r.StartedAt FROM {names.STEPS} s JOIN {names.RUNS} r ON r.Id = s.Run"
+            " WHERE s.Revision = %s AND s.Step = %s AND s.Direction = 'do' ORDER BY s.Run DESC LIMIT 1",
+            (revision, step),
+        )
+        if not row:
+            return None
+        began: datetime = row[0].replace(microsecond=0)
+        run_began: datetime = row[1].replace(microsecond=0)
+        return max(began, run_began + timedelta(seconds=1))
 
     def at_hand(self, run: Run) -> StepLog | None:
         """The step that a run began last."""

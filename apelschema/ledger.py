@@ -83,6 +83,11 @@ class LedgerDifference:
     before: Sums
     after: Sums
 
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Site, year and month."""
+        return self.site_id, self.year, self.month
+
     def __str__(self) -> str:
         site = self.site if self.site is not None else f"site {self.site_id}"
         return f"{self.table}, {site}, {self.year}-{self.month:02d}: {self.before}; now {self.after}"
@@ -164,6 +169,14 @@ def changed_figures(session: Session, run_id: int) -> list[TypeFigures]:
         (run_id,),
     )
     return [TypeFigures(str(kind), *map(int, figures)) for kind, *figures in rows]
+
+
+def site_names(session: Session) -> dict[int, str]:
+    """The names of sites by id; none where there is no such table."""
+    there = session.value(
+        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'Sites'"
+    )
+    return {int(site): str(name) for site, name in session.rows("SELECT id, name FROM Sites")} if there else {}
 
 
 def _exists(session: Session) -> bool:
@@ -255,7 +268,7 @@ def _kept(run_id: int, moment: str, table: str) -> str:
 def _differences(
     session: Session, run_id: int, moment: str, now: Callable[[str], str | None]
 ) -> list[LedgerDifference]:
-    names = _site_names(session)
+    names = site_names(session)
     found: list[LedgerDifference] = []
     for table in TABLES:
         rows = session.rows(_comparison(_kept(run_id, moment, table), now(table)))
@@ -282,10 +295,3 @@ def _comparison(before: str, now: str | None) -> str:
 def _difference(table: str, row: Iterable[Any], names: Mapping[int, str]) -> LedgerDifference:
     site, year, month, *sums = map(int, row)
     return LedgerDifference(table, site, names.get(site), year, month, Sums(*sums[:3]), Sums(*sums[3:]))
-
-
-def _site_names(session: Session) -> dict[int, str]:
-    there = session.value(
-        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'Sites'"
-    )
-    return {int(site): str(name) for site, name in session.rows("SELECT id, name FROM Sites")} if there else {}

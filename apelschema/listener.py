@@ -1,7 +1,7 @@
 """What a run tells while it is at work; the command line shows it, plain Alembic logs it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from apelschema.revisions import Planned
@@ -40,6 +40,11 @@ class Listener:
 
     def said(self, text: str) -> None:
         """A sentence for people."""
+
+    def filling(self, what: str) -> Callable[[int, int | None], None]:
+        """Work outside of any run begins; gives a function that takes how much of it is done, and how much there is."""
+        del what
+        return lambda done, total: None
 
     def watched(self, held: float, altered: float | None) -> None:
         """Several times a second, from another thread: what ``db.watch`` sees of the statement at hand."""

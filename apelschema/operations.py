@@ -16,6 +16,8 @@ from apelschema.steps.backfill import Backfill
 from apelschema.steps.barrier import Barrier
 from apelschema.steps.base import Direction, Step
 from apelschema.steps.expect import ExpectRelease
+from apelschema.steps.fold import Fold, FoldTypes
+from apelschema.steps.fold_descriptions import FoldDescriptions
 from apelschema.steps.relabel import Relabel
 from apelschema.steps.settle import Settle, SettleJobs
 from apelschema.steps.stored import PutRoutine, PutView
@@ -40,6 +42,9 @@ Sink = Callable[[Direction, Step], None]
 @Operations.register_operation("settle_jobs")
 @Operations.register_operation("relabel")
 @Operations.register_operation("backfill")
+@Operations.register_operation("fold")
+@Operations.register_operation("fold_types")
+@Operations.register_operation("fold_descriptions")
 class StepOperation(MigrateOperation):
     """One step as an operation; ``op.alter(...)`` and the others make and invoke it."""
 
@@ -110,6 +115,21 @@ class StepOperation(MigrateOperation):
     def backfill(cls, operations: Operations) -> None:
         """Bring the normalised figures of HybridSuperSummaries under the new rule."""
         operations.invoke(cls(Backfill()))
+
+    @classmethod
+    def fold(cls, operations: Operations, table: str, column: str) -> None:
+        """On the way back, put rows together that differ in this column only; part them on the way there."""
+        operations.invoke(cls(Fold(table, column)))
+
+    @classmethod
+    def fold_types(cls, operations: Operations) -> None:
+        """The same for benchmark types of normalised summaries, which then have none."""
+        operations.invoke(cls(FoldTypes("NormalisedSummaries", "ServiceLevelType")))
+
+    @classmethod
+    def fold_descriptions(cls, operations: Operations, table: str) -> None:
+        """On the way back, keep the descriptions of a table aside; give them back on the way there."""
+        operations.invoke(cls(FoldDescriptions(table)))
 
 
 @Operations.implementation_for(StepOperation)

@@ -2,21 +2,26 @@
 
 from collections.abc import Sequence
 
-from apelschema import revisions
+from apelschema import floor, revisions
 from apelschema.errors import CannotRun, FoundWrong
 from apelschema.halfway import gone_ahead
 from apelschema.revisions import Planned
+from apelschema.steps import accepted
 from apelschema.steps.base import Context, State, Step, foreign
+from apelschema.steps.losses import Loss
 
 
-def demand(context: Context, planned: Sequence[Planned]) -> None:
+def demand(context: Context, planned: Sequence[Planned], *, accept_folding: bool = False) -> None:
     """Look at every step where it will act.
 
     Raises CannotRun for another policy or a nearer target than an unfinished run's, and for an object that a step
-    does not know or may not take back; FoundWrong for a way back with loss.
+    does not know or may not take back; FoundWrong for a way back that is not possible, or that folds rows unless
+    that is accepted.
     """
     _demand_same_policy(context)
     _demand_target_as_far(context, planned)
+    accepted.demand_known(context)
+    floor.demand_above(context.session, planned)
     undone: list[Step] = []
     for each in planned:
         here = context.at(each.revision)
@@ -26,8 +31,16 @@ def demand(context: Context, planned: Sequence[Planned]) -> None:
         if each.direction == "undo":
             if standing.state is State.BEYOND and not _is_brought_back(each.step, undone):
                 raise beyond(each.step, standing.detail)
-            _demand_lossless(each.step, here)
+            _demand_possible(each.step, here)
             undone.append(each.step)
+    if not accept_folding and (found := losses(context, planned)):
+        raise _folds(found)
+
+
+def losses(context: Context, planned: Sequence[Planned]) -> list[Loss]:
+    """What a way back would fold or put aside, since the older release has no place for it; empty if it is lossless."""
+    undone = [each for each in planned if each.direction == "undo"]
+    return [loss for each in undone for loss in each.step.losses(context.at(each.revision))]
 
 
 def beyond(step: Step, detail: str) -> CannotRun:
@@ -64,14 +77,24 @@ def _demand_target_as_far(context: Context, planned: Sequence[Planned]) -> None:
         )
 
 
-def _demand_lossless(step: Step, context: Context) -> None:
+def _demand_possible(step: Step, context: Context) -> None:
     blockers = step.undo_blockers(context)
     if blockers:
         raise FoundWrong(
             f"The way back would lose something: {'; '.join(blockers)}.",
-            why="The old release has no place for what came in since, and what was not kept cannot be put back.",
-            hint="Stay on this release; this version does not fold them.",
+            why="What was not kept, or is not settled, cannot be put back.",
+            hint="Settle that first, or stay on this release.",
         )
+
+
+def _folds(found: Sequence[Loss]) -> FoundWrong:
+    listed = "".join(f"\n  - {loss}" for loss in found)
+    return FoundWrong(
+        f"The way back is not lossless any more, because of what came in since the upgrade:{listed}",
+        why="The older release has no place for it: rows are added up under its keys, which keeps jobs, wall and cpu of"
+        " every site and month, and types and descriptions are kept aside for going forward again.",
+        hint="Stay on this release, or add --accept-folding.",
+    )
 
 
 def _is_brought_back(step: Step, undone: Sequence[Step]) -> bool:

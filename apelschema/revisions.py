@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 from alembic.config import Config
@@ -41,14 +42,23 @@ def configuration(kind: str = "server") -> Config:
     return config
 
 
+@cache
 def scripts() -> ScriptDirectory:
-    """The revisions of the server database."""
+    """The revisions of the server database, read once: they do not change while we run."""
     return ScriptDirectory.from_config(configuration())
 
 
 def release_of(script: Script) -> str:
     """The release that a revision belongs to."""
     return str(script.module.release)
+
+
+def name_of(revision: str | None) -> str | None:
+    """The release that ends with a revision, else the revision itself."""
+    if revision is None:
+        return None
+    release = release_of(scripts().get_revision(revision))
+    return release if resolve(release, None) == revision else revision
 
 
 def head() -> str:

@@ -38,6 +38,8 @@ class Settings:
     central: bool = True
     writers: checks.Writers = "stop"
     accept_stall: bool = False
+    accept_folding: bool = False
+    accept_changed: frozenset[str] = frozenset()
     listener: Listener = field(default_factory=Listener)
 
 
@@ -115,7 +117,16 @@ def surroundings(session: Session, settings: Settings, planned: list[Planned]) -
         policy = Policy.from_json(last.policy)
     central = _is_central(session, settings, last)
     coming = revisions.coming(planned)
-    return Context(session, journal, policy or Policy(), central, plan=coming, any_policy=going_back)
+    return Context(
+        session,
+        journal,
+        policy or Policy(),
+        central,
+        plan=coming,
+        any_policy=going_back,
+        accept_changed=settings.accept_changed,
+        beside_writers=settings.writers == "ignore",
+    )
 
 
 def look_ahead(context: Context, settings: Settings, planned: list[Planned]) -> None:
@@ -124,7 +135,7 @@ def look_ahead(context: Context, settings: Settings, planned: list[Planned]) -> 
         context.session, context.policy, settings.writers, settings.accept_stall, tell=settings.listener.said
     )
     checks.demand(situation, planned)
-    preflight.demand(context, planned)
+    preflight.demand(context, planned, accept_folding=settings.accept_folding)
     checks.wait_for_writers(situation)
 
 

@@ -47,9 +47,18 @@ def after(key: Sequence[str], low: Sequence[Any], alias: str = "") -> tuple[str,
 
 def upto(key: Sequence[str], high: Sequence[Any], alias: str = "") -> tuple[str, list[Any]]:
     """That a row comes not after a key in key order."""
-    before, arguments = _beside(key, high, "<", alias)
+    return _or_equal(key, high, "<", alias)
+
+
+def since(key: Sequence[str], low: Sequence[Any], alias: str = "") -> tuple[str, list[Any]]:
+    """That a row comes not before a key in key order."""
+    return _or_equal(key, low, ">", alias)
+
+
+def _or_equal(key: Sequence[str], values: Sequence[Any], comparison: str, alias: str) -> tuple[str, list[Any]]:
+    beside, arguments = _beside(key, values, comparison, alias)
     equal = " AND ".join(f"{column} = %s" for column in columns(key, alias).split(", "))
-    return f"({before} OR ({equal}))", [*arguments, *high]
+    return f"({beside} OR ({equal}))", [*arguments, *values]
 
 
 def _beside(key: Sequence[str], values: Sequence[Any], comparison: str, alias: str) -> tuple[str, list[Any]]:

@@ -1,6 +1,7 @@
 """Fixtures that every test may use: a real server, fresh databases on it, sessions in them."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -13,6 +14,10 @@ from tests.support.servers import TestServer, running_server
 
 MakeDatabase = Callable[..., Target]
 OpenSession = Callable[[Target], Session]
+
+
+# A shell's background job ignores SIGINT, and so would all that it starts: tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -23,7 +23,7 @@ def look(situation: Situation) -> list[Finding]:
         if not is_denied(error):
             raise
         message = "Whether the definers of routines and views exist could not be seen."
-        hint = "GRANT SELECT ON mysql.user TO this account, to have it looked at."
+        hint = "GRANT SELECT (Host, User) ON mysql.user TO this account, to have it looked at."
         return [Finding(ID, "not_checked", "routines and views", message, hint)]
     gone = sorted({str(name) for definer, name in objects if str(definer) not in accounts})
     if not gone:

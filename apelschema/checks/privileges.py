@@ -13,9 +13,9 @@ ID = "privileges"
 
 ON_DATABASE: Final = (
     "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "INDEX",
-    "CREATE ROUTINE", "ALTER ROUTINE", "CREATE VIEW", "SHOW VIEW", "EXECUTE",
+    "CREATE ROUTINE", "ALTER ROUTINE", "CREATE VIEW", "SHOW VIEW", "EXECUTE", "CREATE TEMPORARY TABLES",
 )  # fmt: skip
-"""What steps, journal, kept rows and proofs use in the database itself."""
+"""What steps, journal, kept rows and proofs use in the database itself, and probes their temporary tables."""
 
 _ACCOUNT: Final = "<account>"
 """Stands for the account in a GRANT: reports name no users."""

@@ -67,6 +67,11 @@ class Server:
         return self.is_mariadb
 
     @property
+    def reopens_temporary_tables(self) -> bool:
+        """A statement may name a temporary table twice; elsewhere that is error 1137."""
+        return self.is_mariadb
+
+    @property
     def limits_statement_time(self) -> bool:
         """Knows max_statement_time, which would also end a long ALTER."""
         return self.is_mariadb

@@ -11,9 +11,9 @@ from pymysql.cursors import DictCursor, SSCursor
 
 from apelschema.db import errors
 from apelschema.db.connect import Target, open_connection
+from apelschema.db.default_collation import default_collation
 from apelschema.db.family import Server
 from apelschema.errors import CannotRun
-from apelschema.names import quoted
 
 SQL_MODE: Final = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 """The one sql_mode of all work, and of the routines and views that the tool creates."""
@@ -70,6 +70,11 @@ class Session:
         if self.target.database is None:
             raise CannotRun("No database is named.", hint="Put its name at the end of the URL.")
         return self.target.database
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection has ended, as far as this side knows."""
+        return not self._connection.open
 
     @property
     def in_transaction(self) -> bool:
@@ -150,7 +155,7 @@ class Session:
         """
         before = self.one("SELECT @@sql_mode, @@character_set_client, @@collation_connection")
         assert before is not None
-        with self._database_collation(database_collation):
+        with default_collation(self, database_collation):
             try:
                 if sql_mode is not None:
                     self.execute("SET SESSION sql_mode = %s", (sql_mode,))
@@ -158,7 +163,7 @@ class Session:
                     self._set_names(character_set or str(collation).split("_")[0], collation)
                 yield
             finally:
-                if not self._is_lost():
+                if not self.is_lost:
                     self._set_names(before[1], before[2])
                     self.execute("SET SESSION sql_mode = %s", (before[0],))
 
@@ -215,28 +220,12 @@ class Session:
         self.execute(sql)
         self._connection.encoding = _encoding(character_set)
 
-    @contextmanager
-    def _database_collation(self, collation: str | None) -> Iterator[None]:
-        before = self.value("SELECT @@collation_database")
-        if collation is None or collation == before:
-            yield
-            return
-        self.execute(f"ALTER DATABASE {quoted(self.database)} COLLATE {collation}")
-        try:
-            yield
-        finally:
-            if not self._is_lost():
-                self.execute(f"ALTER DATABASE {quoted(self.database)} COLLATE {before}")
-
     def _roll_back(self) -> None:
         try:
             self.execute("ROLLBACK")
         except errors.DatabaseError as error:
             if not errors.lost_connection(error):
                 raise
-
-    def _is_lost(self) -> bool:
-        return not self._connection.open
 
 
 def _abandon(cursor: Any) -> None:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from apelschema import sql
 from apelschema.catalogue.compare import compare_table
 from apelschema.catalogue.difference import untolerated
 from apelschema.catalogue.load import load, releases
@@ -12,6 +11,7 @@ from apelschema.db.introspect import read_table
 from apelschema.db.online import alter_online
 from apelschema.db.retry import retrying
 from apelschema.db.schema import Table
+from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
 from apelschema.names import quoted
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
@@ -110,30 +110,23 @@ class Alter(Step):
         retrying(lambda: alter_online(context.session, self._statement(context, "do")))
 
     def undo(self, context: Context, log: StepLog) -> None:
-        """Alter it back, unless a lost connection hid that it was, or doing it never came that far."""
+        """Alter it back, unless a lost connection hid that it was, or doing it never came that far.
+
+        Raises FoundWrong for a value in a column that would go: the steps that fold have taken all out before.
+        """
         if self.look(context).state is State.DONE:
+            self._demand_nothing_lost(context)
             retrying(lambda: alter_online(context.session, self._statement(context, "undo")))
 
-    def undo_blockers(self, context: Context) -> tuple[str, ...]:
-        """Values in columns that would go, and rows that would fall together under the old key (H25)."""
-        if self.look(context).state not in (State.DONE, State.BEYOND):
-            return ()
-        going = set(self._table(self.release).column_names) - set(self._table(self.before).column_names)
-        found = [self._filled(context, name) for name in sorted(going)] + [self._falling_together(context)]
-        return tuple(each for each in found if each)
-
-    def _filled(self, context: Context, name: str) -> str:
-        rows = context.session.value(f"SELECT COUNT(*) FROM {quoted(self.table)} WHERE {quoted(name)} <> ''")
-        return f"{rows} rows of {self.table} have a {name}, which {self.before} cannot hold" if rows else ""
-
-    def _falling_together(self, context: Context) -> str:
-        if not self.rebuilds:
-            return ""
-        key = sql.columns(self._table(self.before).primary_key)
-        keys = context.session.value(
-            f"SELECT COUNT(*) FROM (SELECT 1 FROM {quoted(self.table)} GROUP BY {key} HAVING COUNT(*) > 1) d"
-        )
-        return f"rows of {self.table} fall together under {keys} keys of {self.before}" if keys else ""
+    def _demand_nothing_lost(self, context: Context) -> None:
+        for name in sorted(set(self._table(self.release).column_names) - set(self._table(self.before).column_names)):
+            rows = context.session.value(f"SELECT COUNT(*) FROM {quoted(self.table)} WHERE {quoted(name)} <> ''")
+            if rows:
+                raise FoundWrong(
+                    f"{rows} rows of {self.table} have a {name}, which {self.before} cannot hold.",
+                    why="They were written while the way back was at work, and dropping the column would lose it.",
+                    hint="Stop the loaders, run apelschema upgrade, then go back again.",
+                )
 
     def _taken_along(self, context: Context) -> list[tuple[str, "Alter"]]:
         """Later steps of the run for the same table."""

@@ -16,16 +16,12 @@ from apelschema.steps.barrier import wait_for_older
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 from apelschema.steps.chunks import Piece, estimated_rows, walk
 from apelschema.steps.kept import ensure_kept
+from apelschema.steps.sources import HYBRID_KEY, has_source
 
 TABLE: Final = "HybridSuperSummaries"
 LEFT_OUT: Final = KEPT + "backfill"
 """Keys of rows that the backfill left as they were although a rule would fit, so that the way back leaves them too."""
 
-HYBRID_KEY: Final = (
-    "SiteID", "Month", "Year", "GlobalUserNameID", "VOID", "VORoleID", "VOGroupID", "SubmitHostId", "Infrastructure",
-    "ServiceLevelType", "ServiceLevel", "NodeCount", "Processors",
-)  # fmt: skip
-_JOB_COLUMNS: Final = {"Month": "EndMonth", "Year": "EndYear", "Infrastructure": "InfrastructureType"}
 _REASON: Final = Column("Reason", "varchar(20)", nullable=False)
 _FIGURES: Final = ("NumberOfJobs", "WallDuration", "CpuDuration")
 _TIMES: Final = ("EarliestEndTime", "LatestEndTime")
@@ -181,14 +177,4 @@ def has_twin() -> str:
     return (
         f"EXISTS (SELECT 1 FROM {TABLE} t WHERE {shared} AND {' AND '.join(equal)}"
         " AND (t.ServiceLevelType <> h.ServiceLevelType OR t.ServiceLevel <> h.ServiceLevel))"
-    )
-
-
-def has_source() -> str:
-    """Whether a job or a summary is behind the row; otherwise it is history, or stale."""
-    summary = sql.same_key([name for name in HYBRID_KEY if name != "Infrastructure"], "s", "h")
-    job = " AND ".join(f"j.{_JOB_COLUMNS.get(name, name)} = h.{name}" for name in HYBRID_KEY)
-    return (
-        f"(EXISTS (SELECT 1 FROM Summaries s WHERE {summary} AND s.InfrastructureType = h.Infrastructure)"
-        f" OR EXISTS (SELECT 1 FROM JobRecords j WHERE {job}))"
     )

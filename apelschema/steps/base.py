@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar, Literal, Self
 
+from apelschema.checksums import Merging
 from apelschema.db.session import Session
 from apelschema.errors import CannotRun
 from apelschema.journal import Journal, Run, StepLog
 from apelschema.policy import Policy
+from apelschema.steps.losses import Loss
 
 Direction = Literal["do", "undo"]
 
@@ -26,11 +28,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Standing:
-    """A state, and in words what was seen; ``differences`` say why an object is foreign."""
+    """A state, and in words what was seen; ``differences`` say why an object is foreign, ``hint`` what to do then."""
 
     state: State
     detail: str = ""
     differences: tuple[str, ...] = ()
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,9 @@ class Context:
 
     ``run`` is None while only looking; ``plan`` holds the steps that are to be done, in order, each with its revision.
     ``any_policy`` lets our texts stand under whichever policy they were rendered: the way back, which puts back what
-    was found, does not mind. ``tell`` takes rows done and rows in all; ``checkpoint`` is called between
-    pieces and raises Stopped when the run has to end there.
+    was found, does not mind. ``accept_changed`` names routines and views accepted as they were changed by hand.
+    ``beside_writers`` says that programs may write while it is at work. ``tell`` takes rows done and rows in all;
+    ``checkpoint`` is called between pieces and raises Stopped when the run has to end there.
     """
 
     session: Session
@@ -69,6 +73,8 @@ class Context:
     revision: str = ""
     plan: tuple[tuple[str, "Step"], ...] = ()
     any_policy: bool = False
+    accept_changed: frozenset[str] = frozenset()
+    beside_writers: bool = False
     tell: Callable[[int, int | None], None] = _ignore
     checkpoint: Callable[[], None] = lambda: None
 
@@ -141,6 +147,16 @@ class Step(ABC):
         del context
         return ()
 
+    def losses(self, context: Context) -> tuple[Loss, ...]:
+        """What undoing would put together or aside because the older release has no place for it; looked at before."""
+        del context
+        return ()
+
+    def merges(self, context: Context, direction: Direction) -> tuple[Merging, ...]:
+        """Where rows fall together, or part, so that they cannot be compared one by one with those before."""
+        del context, direction
+        return ()
+
     def prove(self, context: Context, direction: Direction) -> None:
         """Show that what was to be done is done; raises FoundWrong."""
         del context, direction
@@ -156,5 +172,6 @@ def foreign(step: Step, standing: Standing) -> CannotRun:
     return CannotRun(
         f"{step.object} is not in a known state: {standing.detail}{listed}",
         why="A step that does not know its object would guess, and a wrong sum is worse than a stopped upgrade.",
-        hint="Bring it to the shape of its release (apelschema status lists what differs) and run the command again.",
+        hint=standing.hint
+        or "Bring it to the shape of its release (apelschema status lists what differs) and run the command again.",
     )

@@ -12,6 +12,8 @@ from apelschema.journal import StepLog, Watermark
 from apelschema.names import quoted
 from apelschema.steps.base import Context
 
+_Side = Callable[[Sequence[str], Sequence[Any], str], tuple[str, list[Any]]]
+
 FIRST_ROWS: Final = 1000
 FEWEST_ROWS: Final = 50
 
@@ -44,10 +46,17 @@ class Piece:
 
     def condition(self, alias: str = "") -> tuple[str, list[Any]]:
         """The piece as a condition with its arguments."""
+        return self._between(len(self.key), sql.after, alias)
+
+    def around(self, columns: int, alias: str = "") -> tuple[str, list[Any]]:
+        """The piece with all rows that agree with one of its first or last in so many columns of the key."""
+        return self._between(columns, sql.since, alias)
+
+    def _between(self, columns: int, lower: _Side, alias: str) -> tuple[str, list[Any]]:
         terms, arguments = ["TRUE"], []
-        for bound, side in ((self.low, sql.after), (self.high, sql.upto)):
+        for bound, side in ((self.low, lower), (self.high, sql.upto)):
             if bound is not None:
-                term, values = side(self.key, bound, alias)
+                term, values = side(self.key[:columns], bound[:columns], alias)
                 terms.append(term)
                 arguments += values
         return " AND ".join(terms), arguments

@@ -10,6 +10,7 @@ from apelschema.catalogue.load import load
 from apelschema.db.introspect import read_schema
 from apelschema.journal import StepLog
 from apelschema.procedures import Ours
+from apelschema.steps import accepted
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 
 
@@ -39,11 +40,15 @@ class ExpectRelease(Step):
         if print_.empty:
             return Standing(State.DONE, "the database is empty")
         found = untolerated(compare(live, load(self.release), central=print_.central, own=Ours()))
-        if not found:
-            return Standing(State.DONE, f"as in {self.release}")
+        by_hand = {name for name in accepted.texts(context) for each in found if accepted.is_about(each, [name])}
+        named = {name for name in by_hand if accepted.is_named(context, name)}
+        if all(accepted.is_about(each, named) for each in found):
+            aside = f" but for {', '.join(sorted(named))}, changed by hand and accepted" if named else ""
+            return Standing(State.DONE, f"as in {self.release}{aside}")
         listed = tuple(f"{each.object}: {each.difference}" for each in found)
         nearest = f", nearest to {print_.release}" if print_.release else ""
-        return Standing(State.FOREIGN, f"neither empty nor exactly {self.release}{nearest}:", listed)
+        hint = accepted.hint(by_hand) if all(accepted.is_about(each, by_hand) for each in found) else ""
+        return Standing(State.FOREIGN, f"neither empty nor exactly {self.release}{nearest}:", listed, hint)
 
     def describe(self, context: Context, direction: Direction = "do") -> Description:
         """Reads only."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from apelschema import sql
+from apelschema.checksums import Merging
 from apelschema.db.introspect import read_table
 from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
@@ -14,18 +15,13 @@ from apelschema.sql import Normalisation
 from apelschema.steps.barrier import last_swap
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 from apelschema.steps.chunks import Piece, estimated_rows, walk
-from apelschema.steps.kept import ensure_kept, kept_table
+from apelschema.steps.kept import NOT_PUT_BACK, ensure_kept, ensure_not_put_back, kept_table
+from apelschema.steps.sources import HYBRID_KEY, INFRASTRUCTURE, has_newer_source
+from apelschema.steps.sums import normalised_sum_of, sum_of
 
 TABLE: Final = "HybridSuperSummaries"
 COLUMN: Final = "Infrastructure"
 _NEVER: Final = datetime(9999, 12, 31)
-_SUMS: Final = (
-    "WallDuration",
-    "CpuDuration",
-    "NormalisedWallDuration",
-    "NormalisedCpuDuration",
-    "NumberOfJobs",
-)
 
 
 @dataclass(frozen=True)
@@ -63,18 +59,48 @@ class Relabel(Step):
         live = read_table(context.session, TABLE)
         if live is None:
             raise FoundWrong(f"The table {TABLE} is gone.", hint="Restore the backup.")
-        ensure_kept(context.session, TABLE, live.column_names, kept_table(context.revision, TABLE))
+        kept = ensure_kept(context.session, TABLE, live.column_names, kept_table(context.revision, TABLE))
+        if log.watermark is None and not log.walked:
+            context.session.execute(f"DELETE FROM {kept}")  # what an earlier way back left here is replaced since
+            context.session.execute(f"DROP TABLE IF EXISTS {NOT_PUT_BACK}")
         pieces = _Pieces(context, live.column_names, live.primary_key, last_swap(context))
         walk(context, log, TABLE, live.primary_key, pieces.relabel)
 
     def undo(self, context: Context, log: StepLog) -> None:
-        """Put back the rows that were kept in place of those that they became."""
+        """Put back the rows that were kept in place of those that they became, where nothing was sent since.
+
+        Elsewhere the row under the label holds new data: it stays, and so does the label in its sources.
+        """
         live = read_table(context.session, TABLE)
         kept = kept_table(context.revision, TABLE)
         if live is None or read_table(context.session, kept) is None:
             return
         pieces = _Pieces(context, live.column_names, live.primary_key, None)
-        walk(context, log, kept, live.primary_key, pieces.put_back)
+        ensure_not_put_back(context.session, live)
+        begun = context.journal.begun_at(context.revision, self.key) or _NEVER
+        walk(context, log, kept, live.primary_key, lambda piece: pieces.put_back(piece, begun))
+
+    def merges(self, context: Context, direction: Direction) -> tuple[Merging, ...]:
+        """Keys with two spellings, now or before; on the way back also what a summariser has dated anew since."""
+        kept = kept_table(context.revision, TABLE)
+        columns = tuple(name for name in HYBRID_KEY if name not in (COLUMN, "ServiceLevelType"))
+        rest = tuple(name for name in HYBRID_KEY if name != COLUMN)
+        key = sql.columns(columns, "h")
+        if direction == "do":
+            other = f"{sql.same_key(rest, 'o', 'h')} AND {sql.says_no_infrastructure(f'o.{COLUMN}')}"
+            query = (
+                f"SELECT DISTINCT {key} FROM {TABLE} h JOIN {TABLE} o ON {other} AND o.{COLUMN} <> h.{COLUMN}"
+                f" WHERE {sql.is_unsettled(f'h.{COLUMN}')}"
+            )
+        elif read_table(context.session, kept) is None:
+            return ()
+        else:
+            now = f"{sql.same_key(rest, 'l', 'h')} AND {sql.is_label(f'l.{COLUMN}')}"
+            query = (
+                f"SELECT {key} FROM {kept} h LEFT JOIN {TABLE} l ON {now} GROUP BY {sql.columns(rest, 'h')}"
+                " HAVING COUNT(*) > 1 OR MAX(h.UpdateTime) <> MAX(l.UpdateTime)"
+            )
+        return (Merging(TABLE, query),)
 
     def prove(self, context: Context, direction: Direction) -> None:
         """That no other spelling is left."""
@@ -108,9 +134,20 @@ class _Pieces:
             self._sum_up(piece)
         return kept
 
-    def put_back(self, piece: Piece) -> int:
-        """All rows that fell together with one of the piece come back with it, wherever they stand in key order."""
+    def put_back(self, piece: Piece, begun: datetime) -> int:
+        """All rows that fell together with one of the piece come back with it, wherever they stand in key order.
+
+        Not those under whose key something was sent since: what stands there now holds it too.
+        """
         condition, arguments = piece.condition("k")
+        key = sql.columns(self._rest)
+        self._session.execute(
+            f"REPLACE INTO {NOT_PUT_BACK} ({key}) SELECT DISTINCT {sql.columns(self._rest, 'k')} FROM {self._kept} k"
+            f" WHERE {condition} AND {has_newer_source('k')}",
+            [*arguments, *[begun] * len(INFRASTRUCTURE)],
+        )
+        same = sql.same_key(self._rest, "n", "k")
+        condition = f"{condition} AND NOT EXISTS (SELECT 1 FROM {NOT_PUT_BACK} n WHERE {same})"
         self._session.execute(
             f"DELETE h FROM {TABLE} h JOIN {self._kept} k ON {sql.same_key(self._rest, 'h', 'k')}"
             f" WHERE {condition} AND {sql.is_label(f'h.{COLUMN}')}",
@@ -170,19 +207,5 @@ class _Pieces:
         if name in self._rest:
             return f"h.{quoted(name)}"
         if name.startswith("Normalised"):
-            return self._normalised(name)
-        if name in _SUMS:
-            return f"LEAST(SUM(h.{name}), {sql.LARGEST})"
-        return f"{'MIN' if name == 'EarliestEndTime' else 'MAX'}(h.{quoted(name)})"
-
-    def _normalised(self, name: str) -> str:
-        """Rounded once after the sum where all parts obey a rule, as the summariser rounds; else the plain sum."""
-        rule = Normalisation(self._context.policy)
-        duration = f"SUM(h.{name.removeprefix('Normalised')})"
-        return (
-            f"CASE WHEN h.ServiceLevel <> 0 AND MIN({rule.matches(rule.old_factor)}) = 1"
-            f" THEN {rule.value(duration, f'MIN({rule.old_factor})')}"
-            f" WHEN h.ServiceLevel <> 0 AND MIN({rule.matches(rule.new_factor)}) = 1"
-            f" THEN {rule.value(duration, f'MIN({rule.new_factor})')}"
-            f" ELSE LEAST(SUM(h.{name}), {sql.LARGEST}) END"
-        )
+            return normalised_sum_of(name, Normalisation(self._context.policy), "h")
+        return sum_of(name, "h")

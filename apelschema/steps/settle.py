@@ -14,7 +14,8 @@ from apelschema.journal import StepLog
 from apelschema.names import quoted
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 from apelschema.steps.chunks import Piece, estimated_rows, walk
-from apelschema.steps.kept import ensure_kept, kept_table
+from apelschema.steps.kept import NOT_PUT_BACK, ensure_kept, kept_table
+from apelschema.steps.sources import makes
 
 _JOBS_AT_ONCE: Final = 2000
 
@@ -48,12 +49,13 @@ class Settle(Step):
             return Description(sql=(self._settling("..."),), rows=estimated_rows(context.session, self.table))
         kept = kept_table(context.revision, self.table)
         return Description(
-            sql=(self._giving_back(_key(context, self.table), kept, "..."),),
+            sql=(self._giving_back(context, _key(context, self.table), kept, "..."),),
             rows=estimated_rows(context.session, kept),
         )
 
     def do(self, context: Context, log: StepLog) -> None:
         """Walk through the table and settle; one look is enough where there is nothing to settle."""
+        self._forget_older(context, log)
         if log.watermark is None and not self._is_any_left(context):
             return
         key = _key(context, self.table)
@@ -86,6 +88,12 @@ class Settle(Step):
                 why="They were written while the upgrade was at work.",
                 hint="Stop the loaders and run the same command again.",
             )
+
+    def _forget_older(self, context: Context, log: StepLog) -> None:
+        """Rows that an earlier way back left under the label, because of new data, are under it from the start now."""
+        kept = kept_table(context.revision, self.table)
+        if log.watermark is None and not log.walked and read_table(context.session, kept) is not None:
+            context.session.execute(f"UPDATE {kept} SET {quoted(self.column)} = '{names.NO_INFRASTRUCTURE}'")
 
     def _settle_rest(self, context: Context, kept: str, key: Sequence[str]) -> None:
         """Rows that were written behind the walk, as an earlier proof of this step has shown."""
@@ -120,8 +128,11 @@ class Settle(Step):
         )
         return context.session.execute(self._settling(condition), arguments)
 
-    def _giving_back(self, key: Sequence[str], kept: str, condition: str) -> str:
+    def _giving_back(self, context: Context, key: Sequence[str], kept: str, condition: str) -> str:
+        """Not where the summed row of HybridSuperSummaries stays, or both would be counted from then on."""
         column = quoted(self.column)
+        if read_table(context.session, NOT_PUT_BACK) is not None:
+            condition += f" AND NOT EXISTS (SELECT 1 FROM {NOT_PUT_BACK} n WHERE {makes(self.table, 't', 'n')})"
         return (
             f"UPDATE {quoted(self.table)} t JOIN {kept} k ON {sql.same_key(key, 't', 'k')}"
             f" SET t.{column} = k.{column}, t.UpdateTime = t.UpdateTime"
@@ -130,9 +141,11 @@ class Settle(Step):
 
     def _give_back(self, context: Context, piece: Piece, kept: str) -> int:
         condition, arguments = piece.condition("k")
-        changed = context.session.execute(self._giving_back(piece.key, kept, condition), arguments)
-        condition, arguments = piece.condition()
-        context.session.execute(f"DELETE FROM {kept} WHERE {condition}", arguments)
+        changed = context.session.execute(self._giving_back(context, piece.key, kept, condition), arguments)
+        again = f"{sql.same_key(piece.key, 't', 'k')} AND {sql.is_unsettled(f't.{quoted(self.column)}')}"
+        context.session.execute(
+            f"DELETE k FROM {kept} k JOIN {quoted(self.table)} t ON {again} WHERE {condition}", arguments
+        )
         return changed
 
 
@@ -160,6 +173,7 @@ class SettleJobs(Settle):
 
     def do(self, context: Context, log: StepLog) -> None:
         """Gather the keys, site after site, then walk through them and settle."""
+        self._forget_older(context, log)
         key = _key(context, self.table)
         kept = self._ensure_kept(context, key)
         if log.walked:

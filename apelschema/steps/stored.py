@@ -9,16 +9,18 @@ from apelschema import procedures
 from apelschema.catalogue.compare import compare_view
 from apelschema.catalogue.difference import untolerated
 from apelschema.catalogue.load import load, own_view_sha256, releases
-from apelschema.db.errors import BINLOG_CREATE_NEEDS_SUPER, SPECIFIC_ACCESS_DENIED, DatabaseError, number
+from apelschema.db.errors import DatabaseError
 from apelschema.db.introspect import read_routine, read_table, read_view
 from apelschema.db.retry import retrying
 from apelschema.db.schema import View
 from apelschema.db.stored import Stored, StoredKind, put_back, read_stored, replace_stored
-from apelschema.errors import CannotRun, FoundWrong
+from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
 from apelschema.names import quoted
 from apelschema.procedures import create_statement
+from apelschema.steps import accepted
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
+from apelschema.steps.stored_errors import invisible, refused
 
 Origin = tuple[Literal["ours", "official"], str]
 """Who wrote a text, and a release that it is of."""
@@ -73,13 +75,35 @@ class Put(Step):
         return context.central or self.name not in central_objects(self.release)
 
     def look(self, context: Context) -> Standing:
-        """By the text: ours is done, an earlier one before, a later one beyond, any other foreign."""
+        """By the text: ours is done, an earlier one before, a later one beyond, any other foreign unless accepted."""
         if not self.is_wanted(context):
             return Standing(State.DONE, "is central, and this database has no central objects")
         found = self.origins(context)
         if found is None:
             return Standing(State.ABSENT, "is not there")
+        if not found or (self.create and accepted.is_named(context, self.name)):
+            by_hand = self._judge_by_hand(context)
+            if by_hand is not None or not found:
+                return by_hand or self._foreign(context)
         return self._judge(context, found)
+
+    def _judge_by_hand(self, context: Context) -> Standing | None:
+        """How a text of nobody's stands if it is accepted, already or by this run; None if it is not."""
+        standing = self._read(context)
+        is_kept = accepted.is_kept(context, standing)
+        if not is_kept and not (self._may_accept(context) and accepted.is_named(context, self.name)):
+            return None
+        state = State.DONE if self.create and is_kept else State.BEFORE
+        return Standing(state, "changed by hand, accepted")
+
+    def _may_accept(self, context: Context) -> bool:
+        """Whether nothing is kept in its place yet: else it was changed since, and what it is now would be lost."""
+        return self.create or context.journal.found(context.revision, self.stored_kind, self.name) is None
+
+    def _foreign(self, context: Context) -> Standing:
+        hint = accepted.hint([self.name]) if context.plan and self._may_accept(context) else ""
+        text = (f"{self.name}: changed by hand",)
+        return Standing(State.FOREIGN, "its text is of no known release", text, hint)
 
     def _judge(self, context: Context, found: set[Origin]) -> Standing:
         if ("ours", self.release) in found:
@@ -93,9 +117,7 @@ class Put(Step):
         if earlier:
             owner, release = max(earlier, key=lambda origin: order.index(origin[1]))
             return Standing(State.BEFORE, f"{owner} of {release}")
-        if found:
-            return Standing(State.BEYOND, f"of {min(found, key=lambda origin: order.index(origin[1]))[1]}")
-        return Standing(State.FOREIGN, "its text is of no known release", (f"{self.name}: changed by hand",))
+        return Standing(State.BEYOND, f"of {min(found, key=lambda origin: order.index(origin[1]))[1]}")
 
     def describe(self, context: Context, direction: Direction = "do") -> Description:
         """The statement; it is sent as one, through the driver."""
@@ -103,12 +125,20 @@ class Put(Step):
             found = context.journal.found(context.revision, self.stored_kind, self.name)
             dropped = f"DROP {self.stored_kind.upper()} {quoted(self.name)}"
             return Description((found.statement or dropped,) if found else ())
-        gap = "" if context.session.server.replaces_routines_in_place or self.stored_kind == "view" else "DROP, CREATE"
-        return Description((self._statement(context, None),), gap or "CREATE OR REPLACE")
+        by_hand = ", changed by hand and accepted" if accepted.is_named(context, self.name) else ""
+        if self.create and by_hand and self.origins(context) is not None:
+            return Description(())
+        in_place = context.session.server.replaces_routines_in_place or self.stored_kind == "view"
+        how = "CREATE OR REPLACE" if in_place else "DROP, CREATE"
+        return Description((self._statement(context, None),), how + by_hand)
 
     def do(self, context: Context, log: StepLog) -> None:
-        """Keep what stands there, then replace it under its definer."""
+        """Keep what stands there, then replace it under its definer; at the baseline what is accepted stays."""
         found = self._read(context)
+        if accepted.is_named(context, self.name) and (self.create or not self.origins(context)):
+            accepted.keep(context, found)
+        if self.create and accepted.is_kept(context, found):
+            return
         context.journal.keep_found(context.running(), context.revision, found)
         statement = self._statement(context, found.definer or None)
         collation = collation_at_hand(context)
@@ -151,13 +181,13 @@ class Put(Step):
         try:
             return read_stored(context.session, self.stored_kind, self.name)
         except ValueError as error:
-            raise _invisible(self.name) from error
+            raise invisible(self.name) from error
 
     def _replace(self, context: Context, statement: str, found: Stored) -> None:
         try:
             replace_stored(context.session, self.stored_kind, self.name, statement, found.grants)
         except DatabaseError as error:
-            raise _refused(self, found, error) from error
+            raise refused(self.name, found, error) from error
 
 
 @dataclass(frozen=True)
@@ -177,7 +207,7 @@ class PutRoutine(Put):
         if live is None:
             return None
         if live.body is None:
-            raise _invisible(self.name)
+            raise invisible(self.name)
         known = [(release, load(release).routines.get(self.name)) for release in releases()]
         official = (release for release, entry in known if entry and entry.body_sha256 == live.body_sha256)
         body, own = live.body, procedures.Ours()
@@ -215,7 +245,7 @@ class PutView(Put):
         if live is None:
             return None
         if live.definition is None:
-            raise _invisible(self.name)
+            raise invisible(self.name)
         if not context.session.server.shares_view_text:
             return self._origins_by_columns(context, live)
         known = [(release, load(release).views.get(self.name)) for release in releases()]
@@ -257,26 +287,3 @@ def collation_at_hand(context: Context) -> str | None:
 def _origins(official: Iterable[str], ours: Iterable[str]) -> set[Origin]:
     found: set[Origin] = {("official", release) for release in official}
     return found | {("ours", release) for release in ours}
-
-
-def _invisible(name: str) -> CannotRun:
-    return CannotRun(
-        f"This account may not see the text of {name}.",
-        why="What cannot be seen can neither be recognised nor kept for the way back.",
-        hint="GRANT SELECT ON mysql.proc TO this account (MySQL: GRANT SHOW_ROUTINE ON *.*).",
-    )
-
-
-def _refused(step: Put, found: Stored, error: DatabaseError) -> Exception:
-    if number(error) == SPECIFIC_ACCESS_DENIED:
-        return CannotRun(
-            f"This account may not put {step.name} under its definer {found.definer}.",
-            why="Under another it would run with other privileges, and fail every message when that account goes.",
-            hint="GRANT SET USER ON *.* (MySQL: SET_ANY_DEFINER) TO this account, or run as that definer.",
-        )
-    if number(error) == BINLOG_CREATE_NEEDS_SUPER:
-        return CannotRun(
-            f"This account may not create {step.name} while the binary log is on.",
-            hint="SET GLOBAL log_bin_trust_function_creators = 1, or run as an account with SUPER.",
-        )
-    return error

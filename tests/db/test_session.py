@@ -2,6 +2,7 @@ import pytest
 
 from apelschema.db import errors
 from apelschema.db.connect import Target
+from apelschema.db.default_collation import give_back
 from apelschema.db.session import SQL_MODE, Session
 from apelschema.errors import CannotRun
 from tests.conftest import MakeDatabase, OpenSession
@@ -140,6 +141,30 @@ def test_settings_of_a_block_are_put_back(make_database: MakeDatabase, session: 
     with pytest.raises(ZeroDivisionError), db.using(sql_mode="", database_collation="utf8mb4_bin"):
         raise ZeroDivisionError
     assert db.one(settings) == before
+
+
+def test_a_default_collation_that_a_kill_left_is_given_back(make_database: MakeDatabase, session: OpenSession):
+    target = make_database("latin1", "latin1_german1_ci")
+    killed, setting = session(target), "SELECT @@collation_database"
+    with killed.using(database_collation="utf8mb4_bin"):
+        killed._connection._force_close()  # type: ignore[attr-defined]
+    db = session(target)
+    assert db.value(setting) == "utf8mb4_bin"
+    with db.using(database_collation="utf8mb4_general_ci"):  # another moment before anybody gave it back
+        assert session(target).value(setting) == "utf8mb4_general_ci"
+    assert (db.value(setting), session(target).value(setting)) == ("latin1_german1_ci", "latin1_german1_ci")
+
+
+def test_a_default_collation_that_others_chose_since_is_left_alone(make_database: MakeDatabase, session: OpenSession):
+    target = make_database("utf8mb4", "utf8mb4_general_ci")
+    killed = session(target)
+    with killed.using(database_collation="utf8mb4_bin"):
+        killed._connection._force_close()  # type: ignore[attr-defined]
+    db = session(target)
+    db.execute(f"ALTER DATABASE `{target.database}` COLLATE utf8mb4_unicode_ci")
+    give_back(db)
+    give_back(db)
+    assert db.value("SELECT @@collation_database") == "utf8mb4_unicode_ci"
 
 
 def test_a_collation_brings_its_character_set(database: Target, session: OpenSession):

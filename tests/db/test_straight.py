@@ -11,7 +11,7 @@ from apelschema.db.connect import Target
 from apelschema.db.introspect import read_schema
 from apelschema.db.online import alter_online
 from apelschema.db.session import Session
-from apelschema.errors import CannotRun, Stopped
+from apelschema.errors import CannotRun, FoundWrong, Stopped
 from apelschema.journal import Journal
 from apelschema.listener import Listener, Outcome
 from apelschema.procedures import Ours
@@ -133,7 +133,11 @@ def test_every_table_is_rebuilt_once_and_the_way_back_goes_release_by_release(
 def test_plan_says_what_goes_into_one_rebuild(old: Target):
     with Session(old) as db:
         steps = runner.plan(db, Settings(old, POLICY), HEAD)
-        alters = {(each.planned.revision, each.planned.step.object): each for each in steps}
+        alters = {
+            (each.planned.revision, each.planned.step.object): each
+            for each in steps
+            if each.planned.step.kind == "alter"
+        }
         first = alters["230_types", "NormalisedSummaries"].description
         assert "InfrastructureDescription" in first.sql[0]
         assert first.rows is not None
@@ -228,7 +232,7 @@ def test_h25_rows_that_would_fall_together_stop_a_way_back_beforehand(old: Targe
             row = f"SELECT {values} FROM {table} WHERE {column} = 'grid' LIMIT 1"
             db.execute(f"INSERT INTO {table} ({listed}) {row}")
     before = whole(old)
-    with pytest.raises(Exception, match=r"Summaries fall together under 1 keys of 2\.3\.0"):
+    with pytest.raises(FoundWrong, match="rows of Summaries differ from others in the InfrastructureType only"):
         downgrade(old, "2.2.1")
     assert whole(old) == before
     downgrade(old, "2.4.1")

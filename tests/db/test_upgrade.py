@@ -237,7 +237,7 @@ def test_way_back_over_new_types_is_refused_before_anything_changes(
         return
     load_normalised(session(fresh), serviceLevelType=column_type)
     before = whole(fresh)
-    with pytest.raises(FoundWrong, match="1 rows of NormalisedSummaries have a ServiceLevelType"):
+    with pytest.raises(FoundWrong, match="1 rows of NormalisedSummaries have a benchmark type"):
         downgrade(fresh)
     assert whole(fresh) == before
     assert current(fresh) == "230_figures"

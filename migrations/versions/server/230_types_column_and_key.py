@@ -17,6 +17,7 @@ release = "2.3.0"
 def upgrade() -> None:
     op.settle("NormalisedSummaries", "Infrastructure")
     op.alter("NormalisedSummaries", before="2.2.1", release=release)
+    op.fold_types()
 
 
 def downgrade() -> None:

@@ -19,6 +19,8 @@ def upgrade() -> None:
     op.settle("NormalisedSummaries", "Infrastructure")
     op.alter("Summaries", before="2.3.0", release=release)
     op.alter("NormalisedSummaries", before="2.3.0", release=release)
+    op.fold("Summaries", "InfrastructureType")
+    op.fold("NormalisedSummaries", "Infrastructure")
 
 
 def downgrade() -> None:

@@ -15,6 +15,8 @@ TABLES = ("Summaries", "NormalisedSummaries", "SuperSummaries", "HybridSuperSumm
 def upgrade() -> None:
     for table in TABLES:
         op.alter(table, before="2.4.1", release=release)
+    for table in TABLES:
+        op.fold_descriptions(table)
 
 
 def downgrade() -> None:

@@ -1,0 +1,221 @@
+"""Row checksums: sums over whole rows, taken before a run changes anything and held against the tables later (I2, I11).
+
+The ledger adds up jobs and durations; here any column of any row counts, ``UpdateTime`` included, but for what the run
+is there to change. Cells in which rows fall together, or part, are left to the ledger. All is summed in the server, in
+as many groups as there are cells (``row_sums``). Of JobRecords only the rows are looked at in which N is settled.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from apelschema.db.retry import retrying
+from apelschema.db.session import Session
+from apelschema.names import CHECKSUMS, KEPT
+from apelschema.row_sums import COLUMNS, JOBS, SOURCES, Source, cell_of, cells, values
+
+TAKEN: Final = CHECKSUMS + "_taken"
+"""Which runs have taken their checksums, when, and of what."""
+
+_HYBRID: Final = "HybridSuperSummaries"
+_FIGURES: Final = frozenset({"NormalisedWallDuration", "NormalisedCpuDuration"})
+
+TABLE: Final = f"""
+CREATE TABLE IF NOT EXISTS {CHECKSUMS} (
+  Run BIGINT UNSIGNED NOT NULL,
+  SourceTable VARCHAR(64) NOT NULL,
+  SiteID INT NOT NULL,
+  Year INT NOT NULL,
+  Month INT NOT NULL,
+  Cell TINYINT UNSIGNED NOT NULL,
+  NumberOfRows BIGINT UNSIGNED NOT NULL,
+  Checksum DECIMAL(65,0) NOT NULL,
+  KeyIds DECIMAL(65,0) NOT NULL,
+  Raw DECIMAL(65,0) NOT NULL,
+  Merges BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  PRIMARY KEY (Run, SourceTable, SiteID, Year, Month, Cell)
+) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
+"""
+
+TAKEN_TABLE: Final = f"""
+CREATE TABLE IF NOT EXISTS {TAKEN} (
+  Run BIGINT UNSIGNED NOT NULL,
+  TakenAt DATETIME(6) NOT NULL,
+  BesideWriters TINYINT NOT NULL,
+  Scope TEXT NOT NULL,
+  PRIMARY KEY (Run)
+) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
+"""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a run will do, as far as it matters to the checksums, and the columns that there were before it.
+
+    ``jobs`` and ``figures`` say whether it settles N in JobRecords, and changes normalised figures of rows with a
+    level; ``going`` are columns that it takes away. Both mappings are by table.
+    """
+
+    jobs: bool = False
+    figures: bool = False
+    going: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> list[Source]:
+        """The tables that are summed up."""
+        return [each for each in SOURCES if each.table in self.columns and (self.jobs or each is not JOBS)]
+
+    def staying(self, source: Source) -> list[str]:
+        """The columns that were there before and will be there after."""
+        gone = self.going.get(source.table, ())
+        return [name for name in self.columns[source.table] if name not in gone]
+
+    def conserved(self, source: Source) -> list[str]:
+        """The values of a row ``t`` that must not change."""
+        return values(source, self.staying(source), _FIGURES if self.figures and source.table == _HYBRID else ())
+
+    def whole(self, source: Source) -> list[str]:
+        """All columns of a row ``t`` as they are."""
+        return values(replace(source, infrastructure=None), self.columns[source.table], ())
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The checksums of a run: when they were taken (UTC), of what, and whether writers were at work beside it."""
+
+    run: int
+    at: datetime
+    scope: Scope
+    beside_writers: bool
+
+
+@dataclass(frozen=True)
+class Merging:
+    """Where rows of a table will fall together, or part: a query for the columns of the key that they share."""
+
+    table: str
+    query: str
+
+
+def _ignore(done: int, total: int | None) -> None:
+    del done, total
+
+
+def ensure(session: Session) -> None:
+    """Create the tables where they are not there."""
+    session.execute(TABLE)
+    session.execute(TAKEN_TABLE)
+
+
+def exists(session: Session) -> bool:
+    """Whether the tables are there."""
+    found = session.value(
+        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (%s, %s)",
+        (CHECKSUMS, TAKEN),
+    )
+    return bool(found == 2)
+
+
+def take(
+    session: Session,
+    run_id: int,
+    scope: Scope,
+    merging: Sequence[Merging] = (),
+    *,
+    beside_writers: bool = False,
+    tell: Callable[[int, int | None], None] = _ignore,
+) -> None:
+    """Take the checksums of a run, all in one transaction; the columns of ``scope`` are looked up here.
+
+    ``tell`` gets the tables done and their number. Raises Stopped when locks do not become free.
+    """
+    there = replace(scope, columns=live_columns(session))
+
+    def work() -> None:
+        with session.transaction():
+            _take_cells(session, run_id, there, tell)
+            _note_merges(session, run_id, there, merging)
+            session.execute(
+                f"REPLACE INTO {TAKEN} (Run, TakenAt, BesideWriters, Scope) VALUES (%s, UTC_TIMESTAMP(6), %s, %s)",
+                (run_id, int(beside_writers), json.dumps(asdict(there))),
+            )
+
+    retrying(work)
+
+
+def note_writers(session: Session, run_id: int) -> None:
+    """Note that a run goes on beside writers."""
+    session.execute(f"UPDATE {TAKEN} SET BesideWriters = 1 WHERE Run = %s", (run_id,))
+
+
+def taken(session: Session, run_id: int) -> Taken | None:
+    """What a run has taken; None while it has not, or not in full."""
+    if not exists(session):
+        return None
+    row = session.one(f"SELECT TakenAt, Scope, BesideWriters FROM {TAKEN} WHERE Run = %s", (run_id,))
+    return Taken(run_id, row[0], Scope(**json.loads(row[1])), bool(row[2])) if row else None
+
+
+def last_taken(session: Session) -> Taken | None:
+    """What the newest run that has taken its checksums took."""
+    found = session.value(f"SELECT MAX(Run) FROM {TAKEN}") if exists(session) else None
+    return None if found is None else taken(session, int(found))
+
+
+def rows_and_merges(session: Session, run_id: int) -> tuple[int, int]:
+    """How many rows a run summed up, and how many of them in cells in which rows fall together, or part."""
+    row = session.one(
+        f"SELECT SUM(NumberOfRows), SUM(IF(Merges > 0, NumberOfRows, 0)) FROM {CHECKSUMS} WHERE Run = %s", (run_id,)
+    )
+    return (int(row[0] or 0), int(row[1] or 0)) if row else (0, 0)
+
+
+def live_columns(session: Session) -> dict[str, list[str]]:
+    """The columns, as they are now, of the tables that are summed up; without those that are not there."""
+    rows = session.rows(
+        "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS"
+        " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN %s ORDER BY TABLE_NAME, ORDINAL_POSITION",
+        ([source.table for source in SOURCES],),
+    )
+    found: dict[str, list[str]] = {}
+    for table, column in rows:
+        found.setdefault(str(table), []).append(str(column))
+    return found
+
+
+def kept_jobs(session: Session) -> list[str]:
+    """The tables that keep jobs as they were before N was settled in them."""
+    rows = session.rows(
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE %s",
+        (f"{KEPT}%{JOBS.table}".replace("_", "\\_"),),
+    )
+    return sorted(str(name) for (name,) in rows)
+
+
+def _take_cells(session: Session, run_id: int, scope: Scope, tell: Callable[[int, int | None], None]) -> None:
+    session.execute(f"DELETE FROM {CHECKSUMS} WHERE Run = %s", (run_id,))
+    kept = kept_jobs(session) if scope.jobs else []
+    for done, source in enumerate(scope.sources):
+        tell(done, len(scope.sources))
+        now = cells(source, kept, scope.conserved(source), scope.whole(source))
+        session.execute(
+            f"INSERT INTO {CHECKSUMS} (Run, SourceTable, {', '.join(COLUMNS)})"
+            f" SELECT {int(run_id)}, '{source.table}', n.* FROM ({now}) n"
+        )
+    tell(len(scope.sources), len(scope.sources))
+
+
+def _note_merges(session: Session, run_id: int, scope: Scope, merging: Sequence[Merging]) -> None:
+    sources = {source.table: source for source in scope.sources}
+    for each in merging:
+        if each.table in sources:
+            groups = f"m.SiteID, m.Year, m.Month, {cell_of(sources[each.table].key, 'm')}"
+            session.execute(
+                f"UPDATE {CHECKSUMS} c JOIN (SELECT {groups} AS Cell, COUNT(*) AS Number FROM ({each.query}) m"
+                f" GROUP BY {groups}) g ON g.SiteID = c.SiteID AND g.Year = c.Year AND g.Month = c.Month"
+                " AND g.Cell = c.Cell SET c.Merges = c.Merges + g.Number"
+                f" WHERE c.Run = {int(run_id)} AND c.SourceTable = '{each.table}'"
+            )

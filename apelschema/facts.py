@@ -1,0 +1,194 @@
+"""Facts: what a run notes beside the ledger before it changes anything, for the invariants that the ledger cannot tell.
+
+Each is a number by site and month, or of a whole table (then site, year and month are 0). All is worked out in the
+server; a run that goes on keeps what it noted first.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from apelschema.db.retry import retrying
+from apelschema.db.session import Session
+from apelschema.names import LOOKUP_TABLES, PREFIX
+from apelschema.policy import Policy
+from apelschema.sql import Normalisation
+
+FACTS: Final = PREFIX + "facts"
+HYBRID: Final = "HybridSuperSummaries"
+
+ODD: Final = "rows of no rule"
+"""Rows of HybridSuperSummaries with a level whose figures neither rule gives (I6)."""
+
+COPIES: Final = {name: f"copies {name}" for name in ("NormalisedWallDuration", "NormalisedCpuDuration")}
+"""Sums of the normalised figures of level 0, which only copies have (I8)."""
+
+SUMMARISED: Final = "summarised"
+"""When HybridSuperSummaries was written last, in seconds since 1970."""
+
+SENT: Final = "sent"
+"""The mark of LastUpdated after which rows are sent, in seconds since 1970 (I12)."""
+
+UNSENT: Final = {table: f"{table} unsent" for table in ("Summaries", "NormalisedSummaries")}
+"""Rows written after that mark, by table (I12)."""
+
+PARTITION: Final = "partition "
+"""Before the name of a partition of JobRecords; the value is its upper bound, or -1 for none (S2)."""
+
+Place = tuple[int, int, int]
+"""Site, year and month."""
+
+NOWHERE: Final[Place] = (0, 0, 0)
+
+TABLE: Final = f"""
+CREATE TABLE IF NOT EXISTS {FACTS} (
+  Run BIGINT UNSIGNED NOT NULL,
+  Fact VARCHAR(100) NOT NULL,
+  SiteID INT NOT NULL,
+  Year INT NOT NULL,
+  Month INT NOT NULL,
+  Value DECIMAL(65,0) NOT NULL,
+  PRIMARY KEY (Run, Fact, SiteID, Year, Month)
+) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
+"""
+
+
+def last_id(table: str) -> str:
+    """Name of the fact: the greatest id of a lookup table (I1)."""
+    return f"{table} last id"
+
+
+def names_of(table: str) -> str:
+    """Name of the fact: a sum over ids and names of a lookup table (I1)."""
+    return f"{table} rows"
+
+
+def repeated(table: str) -> str:
+    """Name of the fact: rows of a lookup table whose name another row has too, less one each (C10)."""
+    return f"{table} twice"
+
+
+def ensure(session: Session) -> None:
+    """Create the table where it is not there."""
+    session.execute(TABLE)
+
+
+def take(session: Session, run_id: int, policy: Policy) -> None:
+    """Note all facts of a run in one transaction, unless it has noted them. Raises Stopped when locks stay."""
+    if not has(session, run_id):
+        there = {str(name) for (name,) in session.rows("SHOW TABLES")}
+        retrying(lambda: _take(session, run_id, _queries(there, policy)))
+
+
+def has(session: Session, run_id: int) -> bool:
+    """Whether a run has noted its facts."""
+    if not session.rows("SHOW TABLES LIKE %s", (FACTS,)):
+        return False
+    return bool(session.rows(f"SELECT 1 FROM {FACTS} WHERE Run = %s LIMIT 1", (run_id,)))
+
+
+def noted(session: Session, run_id: int, fact: str) -> dict[Place, int]:
+    """What a run has noted, by site and month."""
+    rows = session.rows(f"SELECT SiteID, Year, Month, Value FROM {FACTS} WHERE Run = %s AND Fact = %s", (run_id, fact))
+    return {(site, year, month): int(value) for site, year, month, value in rows}
+
+
+def partitions(session: Session, run_id: int) -> dict[str, int]:
+    """The partitions of JobRecords that a run has noted, with their upper bounds."""
+    rows = session.rows(f"SELECT Fact, Value FROM {FACTS} WHERE Run = %s AND Fact LIKE %s", (run_id, f"{PARTITION}%"))
+    return {str(name).removeprefix(PARTITION): int(value) for name, value in rows}
+
+
+def now(session: Session, query: str) -> dict[Place, int]:
+    """The result of one of the queries below as things stand."""
+    return {(site, year, month): int(value) for site, year, month, value in session.rows(query, ())}
+
+
+def odd_rows(policy: Policy, condition: str = "TRUE") -> str:
+    """Rows that no rule gives, by site and month; ``condition`` is one more on the rows ``t``."""
+    return _by_month("COUNT(*)", HYBRID, f"{Normalisation(policy, 't').on_neither_rule} AND {condition}")
+
+
+def copies(column: str) -> str:
+    """A normalised figure of all rows of level 0, by site and month."""
+    return _by_month(f"SUM(t.{column})", HYBRID, "t.ServiceLevel = 0")
+
+
+def lookup_rows(table: str, last: int | None = None) -> str:
+    """Ids and names of a lookup table, byte for byte, up to an id."""
+    row = "CONCAT(t.id, ':', HEX(t.name))"
+    return _whole(f"IFNULL(SUM({_hash(row)}), 0)", table, "TRUE" if last is None else f"t.id <= {last}")
+
+
+def repeated_names(table: str) -> str:
+    """Rows too many under a name, as the collation sees names."""
+    return _whole("COUNT(*) - COUNT(DISTINCT t.name)", table)
+
+
+def sent_mark() -> str:
+    """When something was sent last; no row where nothing ever was."""
+    return _whole("UNIX_TIMESTAMP(t.UpdateTime)", "LastUpdated", "t.Type = 'sent'")
+
+
+def unsent(table: str, until: str = "TRUE") -> str:
+    """Rows that would be sent next by their UpdateTime; ``until`` is one more condition on the rows ``t``."""
+    mark = "(SELECT l.UpdateTime FROM LastUpdated l WHERE l.Type = 'sent')"
+    return _whole("COUNT(*)", table, f"t.UpdateTime > {mark} AND {until}")
+
+
+def _queries(there: set[str], policy: Policy) -> Mapping[str, str]:
+    """The query of every fact whose table is there."""
+    tables = (
+        *((HYBRID, name, query) for name, query in _of_hybrid(policy)),
+        *((table, name, query) for table in LOOKUP_TABLES for name, query in _of_lookup(table)),
+        ("LastUpdated", SENT, sent_mark()),
+        *((table, name, unsent(table)) for table, name in UNSENT.items() if "LastUpdated" in there),
+    )
+    return {name: query for table, name, query in tables if table in there}
+
+
+def _of_hybrid(policy: Policy) -> Iterator[tuple[str, str]]:
+    yield ODD, odd_rows(policy)
+    yield SUMMARISED, _whole("IFNULL(UNIX_TIMESTAMP(MAX(t.UpdateTime)), 0)", HYBRID)
+    for column, name in COPIES.items():
+        yield name, copies(column)
+
+
+def _of_lookup(table: str) -> Iterator[tuple[str, str]]:
+    yield last_id(table), _whole("IFNULL(MAX(t.id), 0)", table)
+    yield names_of(table), lookup_rows(table)
+    yield repeated(table), repeated_names(table)
+
+
+def _take(session: Session, run_id: int, queries: Mapping[str, str]) -> None:
+    with session.transaction():
+        for fact, query in queries.items():
+            session.execute(
+                f"INSERT INTO {FACTS} (Run, Fact, SiteID, Year, Month, Value) SELECT {int(run_id)}, '{fact}', f.*"
+                f" FROM ({query}) f",
+                (),
+            )
+        session.execute(
+            f"INSERT INTO {FACTS} (Run, Fact, SiteID, Year, Month, Value)"
+            " SELECT %s, CONCAT(%s, PARTITION_NAME), 0, 0, 0, IF(PARTITION_DESCRIPTION = 'MAXVALUE', -1,"
+            " PARTITION_DESCRIPTION) FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = DATABASE()"
+            " AND TABLE_NAME = 'JobRecords' AND PARTITION_NAME IS NOT NULL AND PARTITION_METHOD = 'RANGE'",
+            (run_id, PARTITION),
+        )
+
+
+def _whole(value: str, table: str, condition: str = "TRUE") -> str:
+    """A value of a table ``t`` as a whole."""
+    return f"SELECT 0 AS SiteID, 0 AS Year, 0 AS Month, {value} AS Value FROM {table} t WHERE {condition}"
+
+
+def _by_month(value: str, table: str, condition: str = "TRUE") -> str:
+    """An aggregate of a table ``t`` by site and month."""
+    return (
+        f"SELECT t.SiteID AS SiteID, t.Year AS Year, t.Month AS Month, {value} AS Value FROM {table} t"
+        f" WHERE {condition} GROUP BY t.SiteID, t.Year, t.Month"
+    )
+
+
+def _hash(text: str) -> str:
+    """A number of 64 bits that stands for a text; sums of it are exact and know no order."""
+    return f"CAST(CONV(LEFT(SHA2({text}, 256), 16), 16, 10) AS DECIMAL(20,0))"

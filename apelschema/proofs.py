@@ -1,0 +1,105 @@
+"""What a run takes down before its first change, and holds against the tables after its last."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from apelschema import checksums, facts, ledger
+from apelschema.catalogue.load import load
+from apelschema.checksums import Merging, Scope
+from apelschema.db.session import Session
+from apelschema.errors import FoundWrong
+from apelschema.journal import Run
+from apelschema.listener import Listener
+from apelschema.revisions import Planned
+from apelschema.row_differences import Comparison
+from apelschema.steps.alter import Alter
+from apelschema.steps.backfill import Backfill
+from apelschema.steps.base import Context
+from apelschema.steps.settle import SettleJobs
+from apelschema.written import Written
+
+_SHOWN: Final = 10
+
+
+def ensure(session: Session) -> None:
+    """Create the tables of ledger, checksums and facts where they are not there."""
+    for each in (ledger, checksums, facts):
+        each.ensure(session)
+
+
+class Proof:
+    """Ledger and row checksums of a run; one that goes on holds the tables against what it took first."""
+
+    def __init__(self, context: Context, listener: Listener, run: Run) -> None:
+        self._context, self._session = context, context.session
+        self._listener = listener
+        self._run = run
+
+    def before(self, plan: Sequence[Planned]) -> None:
+        """Take all, unless they are there already."""
+        self._weigh(ledger.BEFORE)
+        if checksums.taken(self._session, self._run.id) is None:
+            self._listener.phase_began("checksums before", "adding up whole rows per table, site and month")
+            checksums.take(
+                self._session,
+                self._run.id,
+                scope_of(plan),
+                list(_merging(self._context, plan)),
+                beside_writers=self._context.beside_writers,
+                tell=self._listener.progress,
+            )
+        elif self._context.beside_writers:
+            checksums.note_writers(self._session, self._run.id)
+        facts.take(self._session, self._run.id, self._context.policy)
+
+    def after(self) -> None:
+        """Hold them against the tables; raises FoundWrong that names table, site, month, figures and ids."""
+        self._weigh(ledger.AFTER)
+        sums = [str(each) for each in ledger.differences(self._session, self._run.id)]
+        rows = self._changed_rows()
+        if sums or rows:
+            listed = "".join(f"\n  - {difference}" for difference in [*sums[:_SHOWN], *rows[:_SHOWN]])
+            raise FoundWrong(
+                f"The ledger of this run differs in {len(sums)} places, its row checksums in {len(rows)}:{listed}",
+                why="Jobs, wall or cpu of a site and month, or rows that no step may change, are not what they were.",
+                hint="Was a loader or summariser at work? If not, go back: apelschema downgrade.",
+            )
+
+    def _weigh(self, moment: str) -> None:
+        if not ledger.has(self._session, self._run.id, moment):
+            self._listener.phase_began(f"ledger {moment}", "adding up jobs, wall and cpu per table, site and month")
+            ledger.take(self._session, self._run.id, moment, self._listener.progress)
+
+    def _changed_rows(self) -> list[str]:
+        """Where rows differ, the first few with their ids; what writers wrote beside the run is only told."""
+        self._listener.phase_began("checksums after", "holding whole rows against those before")
+        taken = checksums.taken(self._session, self._run.id)
+        if taken is None:
+            return []
+        comparison = Comparison(self._session, taken)
+        found = comparison.differences
+        if found and taken.beside_writers:
+            found, written = Written(self._session, self._run.id).parted(found)
+            self._listener.said(f"Rows of {len(written)} tables, sites and months were written beside this run.")
+        named = [comparison.described(each) for each in found[:_SHOWN]]
+        return [*named, *(str(each) for each in found[_SHOWN:])]
+
+
+def scope_of(plan: Sequence[Planned]) -> Scope:
+    """What a plan does that the checksums have to mind."""
+    going: dict[str, list[str]] = {}
+    for each in plan:
+        if each.direction == "undo" and isinstance(each.step, Alter):
+            before, after = (load(name).tables[each.step.table] for name in (each.step.before, each.step.release))
+            gone = [name for name in after.column_names if not before.has_column(name)]
+            going.setdefault(each.step.table, []).extend(gone)
+    return Scope(
+        jobs=any(isinstance(each.step, SettleJobs) for each in plan),
+        figures=any(isinstance(each.step, Backfill) for each in plan),
+        going=going,
+    )
+
+
+def _merging(context: Context, plan: Sequence[Planned]) -> Iterator[Merging]:
+    for each in plan:
+        yield from each.step.merges(context.at(each.revision), each.direction)

@@ -1,0 +1,52 @@
+"""Which rows of the source tables are behind a row of HybridSuperSummaries."""
+
+from typing import Final
+
+from apelschema import sql
+
+HYBRID_KEY: Final = (
+    "SiteID", "Month", "Year", "GlobalUserNameID", "VOID", "VORoleID", "VOGroupID", "SubmitHostId", "Infrastructure",
+    "ServiceLevelType", "ServiceLevel", "NodeCount", "Processors",
+)  # fmt: skip
+INFRASTRUCTURE: Final = {
+    "JobRecords": "InfrastructureType",
+    "Summaries": "InfrastructureType",
+    "NormalisedSummaries": "Infrastructure",
+}
+"""The source tables, and how the column of the infrastructure is called there."""
+
+_JOB_COLUMNS: Final = {"Month": "EndMonth", "Year": "EndYear"}
+_NOT_OF_COPIES: Final = ("Infrastructure", "ServiceLevelType", "ServiceLevel")
+
+
+def makes(table: str, source: str, hybrid: str) -> str:
+    """That a row of a source table is behind a hybrid row, whatever its infrastructure.
+
+    A copy has level 0; its type counts as little as its infrastructure, since before 2.3.0 its source has none.
+    """
+    if table == "NormalisedSummaries":
+        shared = [name for name in HYBRID_KEY if name not in _NOT_OF_COPIES]
+        return f"{sql.same_key(shared, source, hybrid)} AND {hybrid}.ServiceLevel = 0"
+    columns = _JOB_COLUMNS if table == "JobRecords" else {}
+    shared = [name for name in HYBRID_KEY if name != "Infrastructure"]
+    return " AND ".join(f"{source}.{columns.get(name, name)} = {hybrid}.{name}" for name in shared)
+
+
+def has_source(hybrid: str = "h") -> str:
+    """Whether a job or a summary is behind the row; otherwise it is history, stale, or a copy."""
+    found = (
+        f"EXISTS (SELECT 1 FROM {table} s WHERE {makes(table, 's', hybrid)}"
+        f" AND s.{INFRASTRUCTURE[table]} = {hybrid}.Infrastructure)"
+        for table in ("Summaries", "JobRecords")
+    )
+    return f"({' OR '.join(found)})"
+
+
+def has_newer_source(hybrid: str) -> str:
+    """Whether a row without infrastructure behind this one was sent at a time or after it (one argument a table)."""
+    found = (
+        f"EXISTS (SELECT 1 FROM {table} s WHERE {makes(table, 's', hybrid)}"
+        f" AND {sql.says_no_infrastructure(f's.{column}')} AND s.UpdateTime >= %s)"
+        for table, column in INFRASTRUCTURE.items()
+    )
+    return f"({' OR '.join(found)})"
