@@ -13,7 +13,27 @@ from apelschema.errors import CannotRun
 from apelschema.journal import Journal
 from apelschema.ledger import TABLES
 from apelschema.policy import Policy
-from apelschema.verify import conservation, doubles, infrastructure, normalisation, stale, structure
+from apelschema.verify import (
+    checksums,
+    conservation,
+    conserved,
+    definers,
+    doubles,
+    first_run,
+    hybrid,
+    infrastructure,
+    lookups,
+    normalisation,
+    partitions,
+    probes,
+    replaced,
+    stale,
+    structure,
+    times,
+    totals,
+    untyped,
+    way_back,
+)
 from apelschema.verify import policy as policies
 from apelschema.verify.base import CheckResult, Report, Status, Subject, Verdict
 
@@ -21,12 +41,31 @@ __all__ = ["CHECKS", "CheckResult", "Report", "Status", "Verdict", "run"]
 
 CHECKS: Final[dict[str, Callable[[Subject], CheckResult]]] = {
     structure.ID: structure.check,
+    definers.ID: definers.check,
+    partitions.ID: partitions.check,
     policies.ID: policies.check,
     conservation.ID: conservation.check,
-    normalisation.ID: normalisation.check,
+    checksums.ID: checksums.check,
+    way_back.ID: way_back.check,
+    lookups.ID: lookups.check,
+    conserved.SOURCES: conserved.check_sources,
+    untyped.ID: untyped.check,
+    conserved.SUMS: conserved.check_sums,
+    hybrid.KEYS: hybrid.check_keys,
+    normalisation.OF_NO_RULE: normalisation.check_rows_of_no_rule,
+    normalisation.ONE_RULE: normalisation.check_one_rule,
+    hybrid.COPIES: hybrid.check_copies,
+    totals.ID: totals.check,
+    normalisation.TWO_RULES: normalisation.check_types,
+    times.UPDATE_TIMES: times.check_update_times,
+    times.UNSENT: times.check_unsent,
+    conserved.SYNC: conserved.check_sync,
     doubles.ID: doubles.check,
     stale.ID: stale.check,
     infrastructure.ID: infrastructure.check,
+    **probes.CHECKS,
+    first_run.ID: first_run.check,
+    replaced.ID: replaced.check,
 }
 """The checks by id, in the order of the report."""
 

@@ -1,10 +1,12 @@
 """What a check of ``verify`` gets, what it gives, and the report that they make up."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
+from apelschema import facts, ledger, names
 from apelschema.catalogue.load import Release
 from apelschema.db.schema import Schema
 from apelschema.db.session import Session
@@ -15,6 +17,7 @@ from apelschema.steps.base import Context
 
 Status = Literal["pass", "fail", "skipped", "unproved"]
 Verdict = Literal["pass", "partial", "fail"]
+T = TypeVar("T")
 
 SHOWN: Final = 10
 """How many single cases a detail names; the rest is counted."""
@@ -27,6 +30,15 @@ class CheckResult:
     id: str
     status: Status
     detail: str
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The run whose state from before its first change the database is held against; times are the server's, UTC."""
+
+    id: int
+    began: datetime
+    ended: datetime | None
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,37 @@ class Subject:
     between: bool
     given: Policy | None = None
     is_noted: bool = False
+    _shared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def baseline(self) -> Baseline | None:
+        """The newest run that took a ledger before it began; None on a database that no run has touched."""
+        run = ledger.last_run(self.session)
+        if run is None:
+            return None
+        row = self.session.one(f"SELECT Id, StartedAt, EndedAt FROM {names.RUNS} WHERE Id = %s", (run,))
+        return Baseline(*row) if row else None
+
+    @cached_property
+    def before(self) -> Baseline | None:
+        """The same run if it noted the facts that are held against it beside the ledger."""
+        found = self.baseline
+        return found if found and facts.has(self.session, found.id) else None
+
+    @cached_property
+    def _sites(self) -> dict[int, str]:
+        return {int(site): str(name) for site, name in self.session.rows("SELECT id, name FROM Sites")}
+
+    def place(self, site: int, year: int, month: int) -> str:
+        """A site and month for people; an id without a name is shown as such."""
+        return f"{self._sites.get(site, f'site {site}')}, {year}-{month:02d}"
+
+    def shared(self, name: str, work: Callable[[], T]) -> T:
+        """The result of work that several checks need, done once."""
+        if name not in self._shared:
+            self._shared[name] = work()
+        found: T = self._shared[name]
+        return found
 
     @property
     def is_new(self) -> bool:
@@ -90,6 +133,28 @@ class Report:
             "verdict": self.verdict,
             "checks": [{"id": each.id, "status": each.status, "detail": each.detail} for each in self.checks],
         }
+
+
+@dataclass(frozen=True)
+class Off:
+    """Something in a site and month of a table that is not as it should be, in words."""
+
+    table: str
+    place: tuple[int, int, int]
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def judged(name: str, good: str, wrong: Sequence[str], unproved: Sequence[str] = ()) -> CheckResult:
+    """A result by what was found: anything wrong fails, else anything that cannot be told leaves it unproved."""
+    if wrong:
+        more = f"; besides {len(unproved)} that cannot be told" if unproved else ""
+        return CheckResult(name, "fail", f"in {len(wrong)} places: {listed(wrong)}{more}")
+    if unproved:
+        return CheckResult(name, "unproved", f"cannot be told in {len(unproved)} places: {listed(unproved)}")
+    return CheckResult(name, "pass", good)
 
 
 def listed(cases: Sequence[object], total: int | None = None) -> str:

@@ -3,7 +3,9 @@
 from typing import Final
 
 from apelschema import ledger
-from apelschema.verify.base import CheckResult, Subject, listed
+from apelschema.verify.base import CheckResult, Subject
+from apelschema.verify.conserved import ledger_differences
+from apelschema.verify.since import weighed
 
 ID: Final = "ledger"
 
@@ -13,8 +15,5 @@ def check(subject: Subject) -> CheckResult:
     run = ledger.last_run(subject.session)
     if run is None:
         return CheckResult(ID, "skipped", "no run of apelschema has taken a ledger of this database")
-    found = ledger.live_differences(subject.session, run)
-    if found:
-        detail = f"not what they were before run {run}, in {len(found)} sites and months: {listed(found)}"
-        return CheckResult(ID, "fail", detail)
-    return CheckResult(ID, "pass", f"jobs, wall and cpu of every table, site and month as before run {run}")
+    good = f"jobs, wall and cpu of every table, site and month as before run {run}"
+    return weighed(subject, ID, run, ledger_differences(subject, run), good)

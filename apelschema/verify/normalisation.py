@@ -1,20 +1,79 @@
-"""One rule of normalisation for all months (I6, I7, I10; H14, H15)."""
+"""One rule of normalisation for all months, no type under two (I7, I10; H14, H15), and rows of no rule (I6)."""
 
 from collections.abc import Mapping
 from typing import Final
 
+from apelschema import facts, sql
 from apelschema.sql import Normalisation, within_backfill
 from apelschema.steps.backfill import LEFT_OUT, TABLE, is_left_out
-from apelschema.verify.base import SHOWN, CheckResult, Subject, listed, rows
+from apelschema.steps.kept import kept_table
+from apelschema.steps.sources import HYBRID_KEY
+from apelschema.verify.base import SHOWN, CheckResult, Subject, judged, listed, rows
 
-ID: Final = "one-rule"
+OF_NO_RULE: Final = "I6"
+ONE_RULE: Final = "I7"
+TWO_RULES: Final = "I10"
 
 
-def check(subject: Subject) -> CheckResult:
+def check_rows_of_no_rule(subject: Subject) -> CheckResult:
+    """Rows that neither rule gives: a run leaves them as they are, and makes none."""
+    before = subject.before
+    if before is None:
+        return CheckResult(OF_NO_RULE, "skipped", "no run of apelschema has counted the rows that no rule gives")
+    known = facts.noted(subject.session, before.id, facts.ODD)
+    now = facts.now(subject.session, facts.odd_rows(subject.policy))
+    more = {place: count for place, count in now.items() if count > known.get(place, 0)}
+    if more:
+        summed = facts.now(subject.session, _odd_sums(subject)) if _has_sums(subject) else {}
+        more = {place: count for place, count in more.items() if count > known.get(place, 0) + summed.get(place, 0)}
+    wrong = [
+        f"{TABLE}, {subject.place(*place)}: {rows(count)} that no rule gives, were {known.get(place, 0)}"
+        for place, count in sorted(more.items())
+    ]
+    return judged(OF_NO_RULE, f"{rows(sum(now.values()))} that no rule gives, none of them new", wrong)
+
+
+def _has_sums(subject: Subject) -> bool:
+    return kept_table("230_routines", TABLE) in subject.live.tables
+
+
+def _odd_sums(subject: Subject) -> str:
+    """Rows of no rule that are sums of rows under different rules, which fell together (I5)."""
+    rest = [name for name in HYBRID_KEY if name != "Infrastructure"]
+    kept = kept_table("230_routines", TABLE)
+    return facts.odd_rows(subject.policy, f"EXISTS (SELECT 1 FROM {kept} k WHERE {sql.same_key(rest, 'k', 't')})")
+
+
+def check_types(subject: Subject) -> CheckResult:
+    """Types of which some rows are on the rule of the release and others are not, as nothing excuses."""
+    if subject.between:
+        return CheckResult(TWO_RULES, "unproved", f"at revision {subject.revision}, between two releases")
+    rule = Normalisation(subject.policy)
+    wrong, _ = _new_rule(subject) if subject.is_new else _old_rule(subject)
+    right = rule.on_new_rule_only if subject.is_new else rule.on_old_rule_only
+    found = subject.session.rows(
+        f"SELECT LOWER(h.ServiceLevelType), SUM({right}) AS Rights, SUM({wrong}) AS Wrongs FROM {TABLE} h"
+        " WHERE h.ServiceLevel <> 0 GROUP BY LOWER(h.ServiceLevelType) HAVING Rights > 0 AND Wrongs > 0",
+        (),
+    )
+    cases = [
+        f"{TABLE}, type {kind or 'none'}: {rows(good)} under the one rule, {rows(bad)} under another, the first "
+        f"{listed(_places(subject, f'{wrong} AND LOWER(h.ServiceLevelType) = {_literal(kind)}')[:1])}"
+        for kind, good, bad in found
+    ]
+    return judged(TWO_RULES, "no type stands under two rules", cases)
+
+
+def _literal(text: str) -> str:
+    """A text as SQL in a statement that is sent with arguments."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''").replace("%", "%%") + "'"
+
+
+def check_one_rule(subject: Subject) -> CheckResult:
     """Every row with a level against the rule of the release; rows that may stand on another are counted."""
     if subject.between:
         detail = f"at revision {subject.revision}, between two releases: rows of both rules may stand here"
-        return CheckResult(ID, "unproved", detail)
+        return CheckResult(ONE_RULE, "unproved", detail)
     wrong, excused = _new_rule(subject) if subject.is_new else _old_rule(subject)
     counts = _counts(subject, {"wrong": wrong, **excused})
     stated = [f"{rows(counts[reason])} {reason}" for reason in excused if counts[reason]]
@@ -23,8 +82,8 @@ def check(subject: Subject) -> CheckResult:
     if counts["wrong"]:
         places = listed(_places(subject, wrong), _number_of_places(subject, wrong))
         detail = f"{rows(counts['wrong'])} of {TABLE} not under the rule of {name}: {places}{apart}"
-        return CheckResult(ID, "fail", detail)
-    return CheckResult(ID, "pass", f"{rows(counts['all'])} with a level are under the rule of {name}{apart}")
+        return CheckResult(ONE_RULE, "fail", detail)
+    return CheckResult(ONE_RULE, "pass", f"{rows(counts['all'])} with a level are under the rule of {name}{apart}")
 
 
 def _new_rule(subject: Subject) -> tuple[str, Mapping[str, str]]:

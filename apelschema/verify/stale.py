@@ -6,7 +6,8 @@ Nobody can tell from the database whether they are history or count twice, so th
 from typing import Final
 
 from apelschema import sql
-from apelschema.steps.backfill import HYBRID_KEY, TABLE, has_source, has_twin
+from apelschema.steps.backfill import TABLE, has_twin
+from apelschema.steps.sources import HYBRID_KEY, has_source
 from apelschema.verify.base import CheckResult, Subject, rows
 
 ID: Final = "stale"

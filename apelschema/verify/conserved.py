@@ -1,0 +1,60 @@
+"""I2, I4 and I13: what ledger and row checksums prove, by the invariant that is broken."""
+
+from collections.abc import Callable
+from typing import Final
+
+from apelschema import checksums, ledger
+from apelschema.ledger import LedgerDifference
+from apelschema.row_differences import Comparison
+from apelschema.verify.base import CheckResult, Subject
+from apelschema.verify.since import weighed
+
+SOURCES: Final = "I2"
+SUMS: Final = "I4"
+SYNC: Final = "I13"
+
+_SYNC_TABLE: Final = "SyncRecords"
+_COPIED: Final = "HybridSuperSummaries"
+
+
+def rows_against(subject: Subject, taken: checksums.Taken) -> Comparison:
+    """The rows against those before a run, looked at once for all checks that ask."""
+    return subject.shared(f"rows against {taken.run}", lambda: Comparison(subject.session, taken))
+
+
+def ledger_differences(subject: Subject, run: int) -> list[LedgerDifference]:
+    """Where the ledger differs from that before a run, found once for all checks that ask."""
+    return subject.shared(f"ledger differences {run}", lambda: ledger.live_differences(subject.session, run))
+
+
+def check_sources(subject: Subject) -> CheckResult:
+    """Rows of the sources, but for the one label of 'no infrastructure' and new columns."""
+    taken = checksums.last_taken(subject.session)
+    if taken is None:
+        return CheckResult(SOURCES, "skipped", "no run of apelschema has taken checksums of this database")
+    comparison = rows_against(subject, taken)
+    if missing := comparison.missing_columns:
+        detail = f"rows cannot be held against run {taken.run} without {', '.join(missing)}"
+        return CheckResult(SOURCES, "unproved", detail)
+    found = [each for each in comparison.differences if each.table != _COPIED]
+    good = f"rows of the sources as before run {taken.run}, but for the label of no infrastructure and new columns"
+    return weighed(subject, SOURCES, taken.run, found, good, said=comparison.described)
+
+
+def check_sums(subject: Subject) -> CheckResult:
+    """Jobs, wall and cpu by site and month, in the sources and in HybridSuperSummaries."""
+    good = "jobs, wall and cpu per site and month as before run {}"
+    return _by_ledger(subject, SUMS, lambda each: each.table != _SYNC_TABLE, good)
+
+
+def check_sync(subject: Subject) -> CheckResult:
+    """Jobs that sites say they sent, by site and month."""
+    return _by_ledger(subject, SYNC, lambda each: each.table == _SYNC_TABLE, "sync counts as before run {}")
+
+
+def _by_ledger(subject: Subject, name: str, is_of: Callable[[LedgerDifference], bool], good: str) -> CheckResult:
+    run = ledger.last_run(subject.session)
+    if run is None:
+        return CheckResult(name, "skipped", "no run of apelschema has taken a ledger of this database")
+    found = [each for each in ledger_differences(subject, run) if is_of(each)]
+    return weighed(subject, name, run, found, good.format(run))

@@ -1,0 +1,218 @@
+"""What the three summarising procedures would write, worked out in SELECTs and held against HybridSuperSummaries (P1).
+
+Site by site, so that no more than one site's groups are in the server's memory. A first pass counts rows that differ,
+jobs by the bare columns of SummaryIdx; only where there are any, a second one folds, looks at the times of the sources
+and leaves out what a summariser has not come to yet or counts by another source of the same key.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from apelschema import sql
+from apelschema.facts import Place
+from apelschema.names import NO_INFRASTRUCTURE, SAID_NOTHING
+from apelschema.sql import LARGEST, Normalisation, within_backfill
+from apelschema.steps.backfill import TABLE
+from apelschema.steps.sources import HYBRID_KEY
+from apelschema.verify.base import Subject
+
+_LARGEST_INT: Final = 2**31 - 1
+_FIGURES: Final = ("NumberOfJobs", "WallDuration", "CpuDuration", "EarliestEndTime", "LatestEndTime")
+_KEY_WITHOUT: Final = tuple(name for name in HYBRID_KEY if name not in ("Infrastructure", "ServiceLevel"))
+_WHO: Final = ("GlobalUserNameID", "VOID", "VOGroupID", "VORoleID")
+_NOTHING: Final = ", ".join(f"'{spelling}'" for spelling in SAID_NOTHING)
+
+
+@dataclass(frozen=True)
+class Differing:
+    """Rows of a site and month that a summariser would write otherwise, and their jobs as they stand and would be."""
+
+    source: str
+    place: Place
+    rows: int
+    jobs: int
+    would_be: int
+    waiting: int
+
+    def told(self, subject: Subject) -> str:
+        """For people."""
+        return (
+            f"{TABLE}, {subject.place(*self.place)}: {self.rows} rows of {self.source} would be written otherwise,"
+            f" {self.jobs} jobs, would be {self.would_be}"
+        )
+
+
+def recomputed(subject: Subject) -> list[Differing]:
+    """All that a summariser would change, worked out once for all checks that ask."""
+    return subject.shared("recomputed", lambda: differing(subject))
+
+
+def differing(subject: Subject) -> list[Differing]:
+    """All that a summariser would change, by site and month; ``waiting`` counts rows that are only due."""
+    last = last_summarised(subject)
+    found: list[Differing] = []
+    for site in _sites(subject):
+        for source in ("JobRecords", "Summaries", "NormalisedSummaries"):
+            if _count(subject, source, site):
+                found.extend(_in_detail(subject, source, site, str(last or "1970-01-01 00:00:00")))
+    return found
+
+
+def last_summarised(subject: Subject) -> datetime | None:
+    """When a summariser last wrote, if it did since the last run: until then a source may never have been used."""
+    last, run = subject.session.value(f"SELECT MAX(UpdateTime) FROM {TABLE}"), subject.baseline
+    since = (run.ended or run.began) if run else None
+    return last if isinstance(last, datetime) and (since is None or last > since) else None
+
+
+def _sites(subject: Subject) -> list[int]:
+    tables = ("JobRecords", "Summaries", "NormalisedSummaries")
+    union = " UNION ".join(f"SELECT DISTINCT t.SiteID FROM {table} t" for table in tables)
+    return [int(site) for (site,) in subject.session.rows(f"{union} ORDER BY 1")]
+
+
+def _count(subject: Subject, source: str, site: int) -> int:
+    query = (
+        f"SELECT COUNT(*) FROM ({_rows(subject, source, site, exact=False)}) g"
+        f" LEFT JOIN {TABLE} h ON {sql.same_key(HYBRID_KEY, 'h', 'g')} WHERE {_differs(subject)}"
+    )
+    return int(subject.session.value(query, ()))
+
+
+def _in_detail(subject: Subject, source: str, site: int, last: str) -> Iterator[Differing]:
+    waits = f"g.UpdateTime > IFNULL(h.UpdateTime, '{last}')"
+    sums = ", ".join(
+        (
+            f"SUM(NOT ({waits}))",
+            f"IFNULL(SUM(IF({waits}, 0, h.NumberOfJobs)), 0)",
+            f"SUM(IF({waits}, 0, g.NumberOfJobs))",
+            f"SUM({waits})",
+        )
+    )
+    rows = subject.session.rows(
+        f"SELECT g.SiteID, g.Year, g.Month, {sums} FROM ({_rows(subject, source, site, exact=True)}) g"
+        f" LEFT JOIN {TABLE} h ON {sql.same_key(HYBRID_KEY, 'h', 'g')} WHERE {_differs(subject)}"
+        f" AND NOT {_has_other_source(source)} GROUP BY g.SiteID, g.Year, g.Month ORDER BY g.Year, g.Month",
+        (),
+    )
+    for where, year, month, *figures in rows:
+        yield Differing(source, (where, year, month), *map(int, figures))
+
+
+def _differs(subject: Subject) -> str:
+    """Whether the row of hybrid is not what would be written: what no rule gives is another invariant's (I6)."""
+    same = " AND ".join(f"h.{name} <=> g.{name}" for name in _FIGURES)
+    normalised = " AND ".join(f"h.Normalised{name} <=> g.Normalised{name}" for name in _FIGURES[1:3])
+    odd = Normalisation(subject.policy).on_neither_rule
+    may = within_backfill(subject.policy, "g")
+    return f"(NOT ({same}) OR (NOT ({normalised}) AND {may} AND NOT ({odd})))"
+
+
+def _rows(subject: Subject, source: str, site: int, *, exact: bool) -> str:
+    """The rows that a source gives for a site: key and figures by the names of hybrid's columns."""
+    if source == "JobRecords":
+        return _jobs(subject, site, exact=exact)
+    return _summaries(subject, site) if source == "Summaries" else _copies(site)
+
+
+def _jobs(subject: Subject, site: int, *, exact: bool) -> str:
+    infrastructure = _folded("t.InfrastructureType") if exact else "t.InfrastructureType"
+    year, month = ("IFNULL(t.EndYear, YEAR(t.EndTime))", "IFNULL(t.EndMonth, MONTH(t.EndTime))")
+    key = [
+        "t.SiteID", "t.VOID", "t.GlobalUserNameID", "t.VOGroupID", "t.VORoleID", year if exact else "t.EndYear",
+        month if exact else "t.EndMonth", infrastructure, "t.SubmitHostID", "t.ServiceLevelType", "t.ServiceLevel",
+        "t.NodeCount", "t.Processors",
+    ]  # fmt: skip
+    names = (
+        "SiteID", "VOID", "GlobalUserNameID", "VOGroupID", "VORoleID", "Year", "Month", "Infrastructure",
+        "SubmitHostId", "ServiceLevelType", "ServiceLevel",
+    )  # fmt: skip
+    counts = [f"LEAST(t.{name}, {_LARGEST_INT}) AS {name}" for name in ("NodeCount", "Processors")]
+    wall, cpu = (f"IFNULL(SUM(t.{name}), 0)" for name in _FIGURES[1:3])
+    selected = [f"{value} AS {name}" for value, name in zip(key, names, strict=False)] + counts
+    figures = _figures(subject, "COUNT(*)", wall, cpu, "MIN(t.EndTime)", "MAX(t.EndTime)")
+    time = ["MAX(t.UpdateTime) AS UpdateTime"] if exact else []
+    hint = "" if exact or not _has_index(subject) else " FORCE INDEX (SummaryIdx)"
+    return (
+        f"SELECT {', '.join([*selected, *figures, *time])} FROM JobRecords t{hint} WHERE t.SiteID = {site}"
+        f" GROUP BY {', '.join(key)}"
+    )
+
+
+def _summaries(subject: Subject, site: int) -> str:
+    key = [f"t.{name} AS {name}" for name in HYBRID_KEY if name != "Infrastructure"]
+    figures = _figures(subject, *(f"t.{name}" for name in _FIGURES))
+    return (
+        f"SELECT {', '.join(key)}, {_folded('t.InfrastructureType')} AS Infrastructure, {', '.join(figures)},"
+        f" t.UpdateTime AS UpdateTime FROM Summaries t WHERE t.SiteID = {site}"
+    )
+
+
+def _copies(site: int) -> str:
+    key = [f"t.{name} AS {name}" for name in _KEY_WITHOUT if name != "ServiceLevelType"]
+    figures = [f"t.{name} AS {name}" for name in (*_FIGURES, *(f"Normalised{name}" for name in _FIGURES[1:3]))]
+    return (
+        f"SELECT {', '.join(key)}, {_folded('t.Infrastructure')} AS Infrastructure, {_untyped('t')} AS"
+        f" ServiceLevelType, 0 AS ServiceLevel, {', '.join(figures)}, t.UpdateTime AS UpdateTime"
+        f" FROM NormalisedSummaries t WHERE t.SiteID = {site}"
+    )
+
+
+def _figures(subject: Subject, *values: str) -> Sequence[str]:
+    """Jobs, wall, cpu, first and last time by their names, clamped, and normalised by the rule of the policy."""
+    jobs, wall, cpu, earliest, latest = values
+    rule = Normalisation(subject.policy, "t")
+    return [
+        f"{jobs} AS NumberOfJobs",
+        f"LEAST({wall}, {LARGEST}) AS WallDuration",
+        f"LEAST({cpu}, {LARGEST}) AS CpuDuration",
+        f"{earliest} AS EarliestEndTime",
+        f"{latest} AS LatestEndTime",
+        f"{rule.value(wall, rule.new_factor)} AS NormalisedWallDuration",
+        f"{rule.value(cpu, rule.new_factor)} AS NormalisedCpuDuration",
+    ]
+
+
+def _has_other_source(source: str) -> str:
+    """Whether the key's figures are another source's too (H7), or a summary's before those of its jobs."""
+    if source == "NormalisedSummaries":
+        return f"(EXISTS ({_same('Summaries')}) OR EXISTS ({_job()}))"
+    clash = f"(g.ServiceLevel = 0 AND EXISTS ({_copy()}))"
+    return f"({clash} OR EXISTS ({_same('Summaries')}))" if source == "JobRecords" else clash
+
+
+def _same(table: str) -> str:
+    shared = sql.same_key([*_KEY_WITHOUT, "ServiceLevel"], "o", "g")
+    return f"SELECT 1 FROM {table} o WHERE {shared} AND {_folded('o.InfrastructureType')} = g.Infrastructure"
+
+
+def _copy() -> str:
+    shared = sql.same_key([name for name in _KEY_WITHOUT if name != "ServiceLevelType"], "o", "g")
+    return (
+        f"SELECT 1 FROM NormalisedSummaries o WHERE {shared} AND {_untyped('o')} = g.ServiceLevelType"
+        f" AND {_folded('o.Infrastructure')} = g.Infrastructure"
+    )
+
+
+def _job() -> str:
+    who = sql.same_key(_WHO, "o", "g")
+    return (
+        f"SELECT 1 FROM JobRecords o WHERE o.SiteID = g.SiteID AND {who} AND o.EndYear = g.Year"
+        " AND o.EndMonth = g.Month AND o.SubmitHostID = g.SubmitHostId AND o.ServiceLevel = 0"
+        f" AND o.ServiceLevelType = g.ServiceLevelType AND {_folded('o.InfrastructureType')} = g.Infrastructure"
+    )
+
+
+def _folded(column: str) -> str:
+    return f"IF(LOWER(TRIM(IFNULL({column}, ''))) IN ({_NOTHING}), '{NO_INFRASTRUCTURE}', {column})"
+
+
+def _untyped(alias: str) -> str:
+    kind = f"LOWER(TRIM({alias}.ServiceLevelType))"
+    return f"IF({kind} IN ({_NOTHING}), '', {kind})"
+
+
+def _has_index(subject: Subject) -> bool:
+    return any(index.name == "SummaryIdx" for index in subject.live.tables["JobRecords"].indexes)

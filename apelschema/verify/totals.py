@@ -1,0 +1,75 @@
+"""I9: what is published in normalised time changed for the types whose factor changed, and for no other."""
+
+from typing import Final
+
+from apelschema import ledger, names
+from apelschema.facts import Place
+from apelschema.names import SI2K
+from apelschema.policy import Policy
+from apelschema.steps.backfill import TABLE
+from apelschema.verify.base import CheckResult, Off, Subject
+from apelschema.verify.hybrid import merged
+from apelschema.verify.since import weighed
+
+ID: Final = "I9"
+
+_COLUMNS: Final = ("NormalisedWallDuration", "NormalisedCpuDuration")
+Figures = tuple[int, int]
+
+
+def check(subject: Subject) -> CheckResult:
+    """Normalised wall and cpu by site, month and type against the ledger from before the last run."""
+    run = subject.baseline
+    if run is None:
+        return CheckResult(ID, "skipped", "no run of apelschema has taken a ledger of this database")
+    kinds = sorted(_kinds(subject))
+    before, now = _before(subject, run.id, kinds), _now(subject, kinds)
+    together = merged(subject, run.id)
+    off = []
+    for kind, *rest in sorted(before.keys() | now.keys()):
+        place: Place = (rest[0], rest[1], rest[2])
+        was, is_now = (each.get((kind, *place), (0, 0)) for each in (before, now))
+        if max(abs(left - right) for left, right in zip(was, is_now, strict=True)) > 2 * together.get(place, 0):
+            text = (
+                f"{TABLE}, {subject.place(*place)}, type {kind}: normalised wall {is_now[0]} s, cpu {is_now[1]} s,"
+                f" were {was[0]} s and {was[1]} s"
+            )
+            off.append(Off(TABLE, place, text))
+    good = f"normalised totals of {', '.join(kinds)} per site and month as before run {run.id}"
+    return weighed(subject, ID, run.id, off, good)
+
+
+def _kinds(subject: Subject) -> set[str]:
+    """Types, lower case, whose factor is the same under both rules and was under every policy that was ever used."""
+    policies = [subject.policy, *(Policy.from_json(each) for each in _policies(subject))]
+    kept = set.intersection(*(_kept(policy) for policy in policies))
+    case_matters = str(subject.live.tables[TABLE].collation).endswith(("_bin", "_cs"))
+    return kept | ({SI2K} if case_matters else {SI2K, "hepspec"})
+
+
+def _kept(policy: Policy) -> set[str]:
+    return {kind for kind, decision in policy.types.items() if decision == "keep-old"}
+
+
+def _policies(subject: Subject) -> list[str]:
+    return [str(policy) for (policy,) in subject.session.rows(f"SELECT DISTINCT Policy FROM {names.RUNS}")]
+
+
+def _before(subject: Subject, run: int, kinds: list[str]) -> dict[tuple[str, int, int, int], Figures]:
+    found = subject.session.rows(
+        f"SELECT Type, SiteID, Year, Month, {', '.join(_COLUMNS)} FROM {names.LEDGER}"
+        " WHERE Run = %s AND Moment = %s AND SourceTable = %s AND Type IN %s",
+        (run, ledger.BEFORE, TABLE, kinds),
+    )
+    return {(kind, site, year, month): (int(wall), int(cpu)) for kind, site, year, month, wall, cpu in found}
+
+
+def _now(subject: Subject, kinds: list[str]) -> dict[tuple[str, int, int, int], Figures]:
+    kind = "LOWER(TRIM(h.ServiceLevelType))"
+    sums = ", ".join(f"SUM(h.{column})" for column in _COLUMNS)
+    found = subject.session.rows(
+        f"SELECT {kind}, h.SiteID, h.Year, h.Month, {sums} FROM {TABLE} h WHERE {kind} IN %s"
+        f" GROUP BY {kind}, h.SiteID, h.Year, h.Month",
+        (kinds,),
+    )
+    return {(kind, site, year, month): (int(wall), int(cpu)) for kind, site, year, month, wall, cpu in found}
