@@ -97,4 +97,7 @@ def expire_lease(target: Target) -> None:
     """What a minute would do to the lease of a run that was cut off."""
     with Session(target) as db:
         if db.rows("SHOW TABLES LIKE %s", (names.LEASE,)):
-            db.execute(f"UPDATE {names.LEASE} SET Expires = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
+            db.execute(
+                f"UPDATE {names.LEASE} SET Expires = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND,"
+                " Heartbeat = UTC_TIMESTAMP(6) - INTERVAL 61 SECOND"
+            )

@@ -65,11 +65,11 @@ def running_server(url: str | None, engine: str | None) -> Iterator[TestServer]:
         with _container(engine) as target:
             yield TestServer(target)
     else:
-        with PrivateServer(base=_in_memory()) as server:
+        with PrivateServer(base=in_memory()) as server:
             yield TestServer(server.target(), server)
 
 
-def _in_memory() -> Path | None:
+def in_memory() -> Path | None:
     """A file system in memory with room for a test server's data, where there is one: its files cost nothing then."""
     place = Path("/dev/shm")
     return place if place.is_dir() and shutil.disk_usage(place).free > ROOM_BYTES else None
