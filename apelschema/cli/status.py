@@ -9,9 +9,12 @@ from apelschema.db.lease import read_holder
 from apelschema.db.session import Session
 from apelschema.db.sizes import read_sizes
 from apelschema.errors import ExitCode
+from apelschema.floor import read_floor
 from apelschema.journal import Journal
 from apelschema.policy import Policy
 from apelschema.report import StatusDocument
+from apelschema.steps import accepted
+from apelschema.steps.base import Context
 
 
 @click.command(
@@ -47,6 +50,8 @@ def _document(session: Session) -> StatusDocument:
         last,
         Policy.from_json(last.policy) if last else None,
         _at_work(session),
+        accepted.standing_names(Context(session, Journal(session), Policy(), central=True)),
+        read_floor(session),
     )
 
 
@@ -57,4 +62,4 @@ def _at_work(session: Session) -> str | None:
         (names.LEASE,),
     )
     holder = read_holder(session, names.LEASE) if there else None
-    return None if holder is None or holder.is_gone else holder.name
+    return None if holder is None or holder.is_gone or holder.is_doubtful else holder.name

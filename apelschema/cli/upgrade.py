@@ -1,6 +1,6 @@
 """``apelschema upgrade``."""
 
-from typing import cast, get_args
+from typing import Any, get_args
 
 import click
 
@@ -34,10 +34,14 @@ Examples:
     help="what to do about other connections of the database",
 )
 @click.option("--accept-stall", is_flag=True, help="Galera: accept that all writes stop while tables are rebuilt")
+@click.option(
+    "--accept-changed",
+    multiple=True,
+    metavar="NAME",
+    help="go on with a routine or view that was changed by hand (repeatable)",
+)
 @click.option("--no-central", is_flag=True, help="create an empty database without the central extra objects")
-def upgrade(
-    to: str, dry_run: bool, verbose: bool, yes: bool, writers: str, accept_stall: bool, no_central: bool
-) -> int:
+def upgrade(to: str, dry_run: bool, verbose: bool, yes: bool, accept_changed: tuple[str, ...], **given: Any) -> int:
     """Upgrade to TARGET: a release, a revision, +1 or head (the default).
 
     Looks first and stops before anything is changed where something stands in the way; does the work with
@@ -45,7 +49,15 @@ def upgrade(
     interrupted upgrade goes on when the same command is run again.
     """
     with telling(on_stderr=wants_json()) as listener:
-        settings = Settings(target(), policy(), not no_central, cast(Writers, writers), accept_stall, listener)
+        settings = Settings(
+            target(),
+            policy(),
+            not given["no_central"],
+            given["writers"],
+            given["accept_stall"],
+            accept_changed=frozenset(accept_changed),
+            listener=listener,
+        )
         if dry_run:
             return run.dry_run(settings, "upgrade", to, verbose=verbose)
         return run.run(settings, "upgrade", to, listener, yes=yes)

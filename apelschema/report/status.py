@@ -11,12 +11,14 @@ from rich.table import Table
 from apelschema import ledger
 from apelschema.db.family import Server
 from apelschema.db.sizes import TableSize
+from apelschema.floor import Floor
 from apelschema.history import PastRun
 from apelschema.journal import StepLog
 from apelschema.policy import Policy
 from apelschema.report.base import Document, grid, heading, lasting, line, number, paragraph, plural, size
 from apelschema.report.outlook import Coming, Outlook
 from apelschema.runner import Status
+from apelschema.steps.accepted import is_about
 
 MIGRATED: Final = "server"
 _LABEL: Final = 10
@@ -26,7 +28,8 @@ _LABEL: Final = 10
 class StatusDocument(Document):
     """A database's standing, with where it is, how large, and what was done and left unfinished.
 
-    ``step`` is the last one of an unfinished run; ``holder`` names who is at work in this moment.
+    ``step`` is the last one of an unfinished run; ``holder`` names who is at work in this moment; ``accepted`` are
+    the routines and views changed by hand that somebody accepted; ``floor`` is the last cleanup.
     """
 
     server_shown: str
@@ -39,6 +42,8 @@ class StatusDocument(Document):
     last: PastRun | None = None
     policy: Policy | None = None
     holder: str | None = None
+    accepted: frozenset[str] = frozenset()
+    floor: Floor | None = None
 
     @property
     def outlook(self) -> Outlook:
@@ -66,9 +71,11 @@ class StatusDocument(Document):
             "pending": [each.revision for each in self.outlook.coming],
             "refusal": self.outlook.refusal or None,
             "drift": [{"object": each.object, "difference": each.difference} for each in found.drift],
+            "accepted": sorted(self.accepted),
             "unfinished": self._unfinished(),
             "at_work": self.holder,
             "last_run": self._last_run(),
+            "way_back_ends_at": self.floor.revision if self.floor else None,
             "policy": json.loads(self.policy.to_json()) if self.policy else None,
             "tables": [{"name": each.name, "rows": each.rows, "bytes": each.bytes} for each in self.sizes],
         }
@@ -86,6 +93,9 @@ class StatusDocument(Document):
             yield _fact("last run", _run_shown(self.last, at_work=self.holder is not None))
         if run := self._stopped():
             yield _fact("unfinished", run, "yellow")
+        if self.floor and self.floor.revision:
+            when = f"{self.floor.begun:%Y-%m-%d %H:%M} UTC"
+            yield _fact("way back", f"not below {self.floor.revision}: cleaned up {when} by {self.floor.operator}")
         if self.sizes:
             yield heading("Tables, as the server estimates")
             yield _tables(self.sizes)
@@ -99,7 +109,8 @@ class StatusDocument(Document):
         if drift := self.status.fingerprint.drift:
             yield heading(f"Differences from release {self.status.fingerprint.release} ({len(drift)})")
             for each in drift:
-                yield paragraph((each.object, "yellow"), f": {each.difference}")
+                aside = " (accepted)" if is_about(each, self.accepted) else ""
+                yield paragraph((each.object, "yellow"), f": {each.difference}{aside}")
 
     def _schema(self) -> tuple[str, str]:
         found = self.status.fingerprint
@@ -112,6 +123,9 @@ class StatusDocument(Document):
         central = ", with central objects" if found.central else ""
         if found.exact:
             return f"APEL server, exactly release {found.release}{central}", "green"
+        if self.accepted and all(is_about(each, self.accepted) for each in found.drift):
+            aside = f"but for {', '.join(sorted(self.accepted))}, changed by hand and accepted"
+            return f"APEL server, release {found.release}{central}, {aside}", "green"
         return f"APEL server, nearest to release {found.release} but not equal{central}", "yellow"
 
     def _stopped(self) -> str:
