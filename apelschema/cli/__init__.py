@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from apelschema import runner
-from apelschema.cli import downgrade, sample, status, upgrade, verify
+from apelschema.cli import cleanup, downgrade, roundtrip, sample, status, upgrade, verify
 from apelschema.cli.options import shared
 from apelschema.errors import ApelschemaError, ExitCode
 from apelschema.report import say
@@ -44,7 +44,16 @@ def cli() -> None:
     """Upgrade the database schema of an APEL accounting server, and prove that nothing was lost or counted twice."""
 
 
-for _command in (status.status, upgrade.upgrade, downgrade.downgrade, verify.verify, sample.sample):
+_COMMANDS: Final = (
+    status.status,
+    upgrade.upgrade,
+    downgrade.downgrade,
+    verify.verify,
+    sample.sample,
+    roundtrip.roundtrip,
+    cleanup.cleanup,
+)
+for _command in _COMMANDS:
     cli.add_command(_command)
 
 

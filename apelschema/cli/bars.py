@@ -139,7 +139,7 @@ class BarTelling(Telling):
         if self._signal:
             stop, style = f"{self._signal}: stops {self._stops}; once more ends it at once.", "bold yellow"
         else:
-            stop, style = f"Ctrl-C stops {self._stops}; the same command goes on then.", "dim"
+            stop, style = f"Ctrl-C stops {self._stops}; {self.again}.", "dim"
         yellow = "yellow" if self.waits.now else "dim"
         return [
             Padding(_one_line(waits, yellow), (0, 0, 0, 2), expand=False),

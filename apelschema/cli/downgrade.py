@@ -18,6 +18,7 @@ from apelschema.runner import Settings
 Examples:
   apelschema downgrade 2.2.1 --dry-run
   apelschema downgrade 2.2.1
+  apelschema downgrade 2.2.1 --accept-folding
 """,
 )
 @target_argument()
@@ -32,15 +33,24 @@ Examples:
     show_default=True,
     help="what to do about other connections of the database",
 )
+@click.option(
+    "--accept-folding", is_flag=True, help="go back though rows fall together that only the newer release tells apart"
+)
 @click.option("--accept-stall", is_flag=True, help="Galera: accept that all writes stop while tables are rebuilt")
-def downgrade(to: str, dry_run: bool, verbose: bool, yes: bool, writers: str, accept_stall: bool) -> int:
+def downgrade(
+    to: str, dry_run: bool, verbose: bool, yes: bool, writers: str, accept_folding: bool, accept_stall: bool
+) -> int:
     """Go back to TARGET: a release, a revision, -1 or base.
 
-    Puts back what the upgrade found, routines and views to the letter. Stops before anything is changed where
-    the way back would lose what came in since.
+    Puts back what the upgrade found, routines and views to the letter. What came in since stays, as far as the
+    older release has a place for it; where it has none, this says so and changes nothing, unless --accept-folding
+    is given: such rows are added up, so that jobs, wall and cpu of every site and month stay what they are, and
+    kept aside for going forward again.
     """
     with telling(on_stderr=wants_json()) as listener:
-        settings = Settings(target(), None, True, cast(Writers, writers), accept_stall, listener)
+        settings = Settings(
+            target(), None, True, cast(Writers, writers), accept_stall, accept_folding, listener=listener
+        )
         if dry_run:
             return run.dry_run(settings, "downgrade", to, verbose=verbose)
         return run.run(settings, "downgrade", to, listener, yes=yes)

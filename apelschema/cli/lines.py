@@ -47,7 +47,7 @@ class LineTelling(Telling):
 
     def stopping(self, signal: str) -> None:
         """That it was heard, and what comes."""
-        self.write(f"{signal}: stops {self._stops}; the same command goes on then. A second one ends it at once.")
+        self.write(f"{signal}: stops {self._stops}; {self.again}. A second one ends it at once.")
 
     def _begin_work(self, what: str, unit: str) -> None:
         super()._begin_work(what, unit)

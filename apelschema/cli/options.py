@@ -87,10 +87,27 @@ def target(*, only_reads: bool = False) -> Target:
     return found
 
 
+def is_target_given() -> bool:
+    """Whether an option says which database is meant; variables and files that are always there do not count."""
+    kept = _kept(click.get_current_context())
+    return any(kept.get(name) for name in ("url", "db_config", "defaults_file", "database"))
+
+
 def policy() -> Policy | None:
     """The policy that was given; None when there is none, so that the journal's may hold. Raises CannotRun."""
     path = _kept(click.get_current_context()).get("policy") or os.environ.get(POLICY_VARIABLE)
     return Policy.read(Path(path)) if path else None
+
+
+def charset_option(of_what: str) -> Callable[[F], F]:
+    """--charset, a word."""
+    return click.option("--charset", default="utf8mb4", show_default=True, callback=_charset, help=of_what)
+
+
+def _charset(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not value.isalnum():
+        raise click.BadParameter(f"{value!r} is no character set.", context, parameter)
+    return value
 
 
 def _complete_target(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

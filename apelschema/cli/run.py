@@ -46,7 +46,8 @@ def _refusals(session: Session, settings: Settings, way: Way, steps: list[Planne
     if any(each.standing.state is State.FOREIGN for each in steps):
         return []
     try:
-        preflight.demand(runner.surroundings(session, settings, list(way.listed)), way.listed)
+        context = runner.surroundings(session, settings, list(way.listed))
+        preflight.demand(context, way.listed, accept_folding=settings.accept_folding)
     except ApelschemaError as error:
         return [checks.Finding("preflight", "blocker", "", error.what, error.hint, exit_code=error.exit_code)]
     return []
@@ -64,6 +65,8 @@ def run(settings: Settings, command: Command, to: str, listener: Telling, *, yes
         _demand_known(steps)
         listener.expects(steps, read_sizes(session))
         say(_summary(way, steps), sys.stderr)
+        if command == "downgrade":
+            say(_what_is_lost(session, settings, way), sys.stderr)
         for change in checks.policy_changes(_situation(session, settings), way.listed):
             say(change.message, sys.stderr)
         confirm(session, f"This will {command}", yes=yes)
@@ -85,8 +88,8 @@ def _way(session: Session, settings: Settings, command: Command, to: str) -> Way
     _demand_no_central_yet(session, settings)
     return Way(
         session.target.shown(),
-        _name(at) if at else _recognised(session),
-        _name(target),
+        revisions.name_of(at) if at else _recognised(session),
+        revisions.name_of(target),
         at,
         target,
         runner.steps_to(session, settings, at, target, command),
@@ -97,14 +100,6 @@ def _recognised(session: Session) -> str | None:
     """The release of a database that no revision was noted in."""
     fingerprint = runner.status(session).fingerprint
     return None if fingerprint.empty else fingerprint.release
-
-
-def _name(revision: str | None) -> str | None:
-    """The release that ends with a revision, else the revision itself."""
-    if revision is None:
-        return None
-    release = revisions.release_of(revisions.scripts().get_revision(revision))
-    return release if revisions.resolve(release, None) == revision else revision
 
 
 def _situation(session: Session, settings: Settings) -> checks.Situation:
@@ -129,6 +124,16 @@ def _summary(way: Way, steps: list[PlannedStep]) -> str:
     return f"{way}: {'; '.join(parts)}."
 
 
+def _what_is_lost(session: Session, settings: Settings, way: Way) -> str:
+    """Whether the way back is lossless as things stand; raises FoundWrong where it is not and need be accepted."""
+    context = runner.surroundings(session, settings, list(way.listed))
+    preflight.demand(context, way.listed, accept_folding=settings.accept_folding)
+    found = preflight.losses(context, way.listed)
+    if not found:
+        return "The way back is lossless: nothing came in that the older release cannot hold."
+    return "The way back folds, and keeps aside for going forward again: " + "; ".join(map(str, found)) + "."
+
+
 def _prove(settings: Settings, done: UpgradeDocument) -> int:
     begun = time.monotonic()
     with Session(settings.target) as session:
@@ -136,7 +141,7 @@ def _prove(settings: Settings, done: UpgradeDocument) -> int:
         last = Journal(session).last_run()
         figures = ledger.changed_figures(session, last.id) if last else []
     phases = [*done.phases, Phase("verification", time.monotonic() - begun)]
-    begun_at = _name(last.from_revision or revisions.first()) if last and done.resumed else None
+    begun_at = revisions.name_of(last.from_revision or revisions.first()) if last and done.resumed else None
     put(replace(done, figures=figures, verification=verification, phases=phases, begun_at=begun_at))
     return code_of(verification) if verification else ExitCode.OK
 

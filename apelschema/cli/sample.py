@@ -7,18 +7,15 @@ from typing import Any
 
 import click
 
-from apelschema import ledger, names, runner
+from apelschema import sampling, scratch
 from apelschema.cli.confirmation import confirm
-from apelschema.cli.options import shared, target
-from apelschema.cli.progress import Telling, telling
+from apelschema.cli.options import charset_option, shared, target
+from apelschema.cli.progress import telling
 from apelschema.db.connect import Target, open_connection
-from apelschema.db.introspect import read_schema
 from apelschema.db.session import Session
-from apelschema.db.stored import put_back, read_stored
 from apelschema.errors import CannotRun, ExitCode
 from apelschema.names import quoted
-from apelschema.runner import Settings
-from apelschema.sample import OLDEST, RELEASES, Sample, build, policy_text
+from apelschema.sample import OLDEST, RELEASES, Sample, policy_text
 
 _COUNT = click.IntRange(min=0)
 
@@ -52,7 +49,7 @@ Examples:
     help="with such types, and write a policy that names them",
 )
 @click.option("--create-database", is_flag=True, help="create the database if it is not there")
-@click.option("--charset", default="utf8mb4", show_default=True, help="of the database that is created: latin1 ...")
+@charset_option("of the database that is created: latin1 ...")
 @click.option("--yes", is_flag=True, help="do not ask")
 def sample(yes: bool, create_database: bool, charset: str, policy_out: Path | None, lax: bool, **wishes: Any) -> int:
     """Create a realistic database of a release in an empty one, deterministic by its seed.
@@ -71,13 +68,19 @@ def sample(yes: bool, create_database: bool, charset: str, policy_out: Path | No
     if create_database:
         _create(place, charset)
     with Session(place) as session:
-        _demand_empty(session)
+        scratch.demand_empty(
+            session,
+            why="A sample never mixes with other data.",
+            hint="Name an empty one, or add --create-database for a new one.",
+        )
         rows = f"{wanted.jobs:,} jobs and {wanted.summaries_in_all:,} summaries"
         confirm(session, f"This will create a sample of {rows} in", yes=yes)
     if policy_out:
         _write(policy_out, policy_text(wanted))
     with telling(on_stderr=False) as listener:
-        _make(place, wanted, listener)
+        listener.write(f"Making the schema of {wanted.release}.")
+        sampling.make_schema(place, wanted)
+        sampling.fill(place, wanted, listener)
     click.echo(f"A sample of release {wanted.release} is in {place.shown()}.")
     if policy_out:
         click.echo(f"The policy for it is in {policy_out}: apelschema upgrade --policy {policy_out}")
@@ -85,20 +88,8 @@ def sample(yes: bool, create_database: bool, charset: str, policy_out: Path | No
 
 
 def _create(place: Target, charset: str) -> None:
-    if not charset.isalnum():
-        raise CannotRun(f"{charset!r} is no character set.")
     with closing(open_connection(place.with_database(None))) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS {quoted(str(place.database))} CHARACTER SET {charset}")
-
-
-def _demand_empty(session: Session) -> None:
-    live = read_schema(session)
-    if live.tables or live.views or live.routines:
-        raise CannotRun(
-            f"The database {session.database} is not empty.",
-            why="A sample never mixes with other data.",
-            hint="Name an empty one, or add --create-database for a new one.",
-        )
 
 
 def _write(path: Path, text: str) -> None:
@@ -106,35 +97,3 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CannotRun(f"The policy cannot be written to {path}: {error.strerror}.") from error
-
-
-def _make(place: Target, wanted: Sample, listener: Telling) -> None:
-    listener.write(f"Making the schema of {wanted.release}.")
-    runner.upgrade(Settings(place, policy=wanted.policy), wanted.release)
-    with Session(place) as session:
-        if wanted.release == OLDEST and not wanted.strict:
-            _relax(session)
-        build(session, wanted, listener.filling)
-        if wanted.release == OLDEST:
-            _forget(session)
-        else:
-            _forget_sums(session)
-
-
-def _relax(session: Session) -> None:
-    """Make all routines as a client of old would have: under an empty sql_mode."""
-    for name, routine in read_schema(session).routines.items():
-        put_back(session, replace(read_stored(session, routine.kind, name), sql_mode=""))
-
-
-def _forget_sums(session: Session) -> None:
-    """Empty the ledger of the run that made the schema: the sums of an empty database are nothing to compare with."""
-    for table in (names.LEDGER, ledger.TAKEN):
-        session.execute(f"DELETE FROM {table}")
-
-
-def _forget(session: Session) -> None:
-    """Drop the tables of this tool: an old database has none."""
-    for table in read_schema(session).tables:
-        if names.is_ours(table):
-            session.execute(f"DROP TABLE {quoted(table)}")

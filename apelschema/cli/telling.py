@@ -30,6 +30,9 @@ AFTER_STATEMENT: Final = "when this statement has ended"
 class Telling(Listener):
     """A listener that notes what the report of the run needs; a context manager, so that a bar is always taken away."""
 
+    again = "the same command goes on then"
+    """What running the command once more does after a stop."""
+
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.steps = 0
         self.resumed = False

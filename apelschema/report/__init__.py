@@ -1,15 +1,19 @@
 """Reports: what a command found, as a document for programs (JSON) and as text for people."""
 
 from apelschema.report.base import Document, printable, say, show, to_json
+from apelschema.report.cleanup import CleanupDocument
 from apelschema.report.plan import PlanDocument
+from apelschema.report.roundtrip import RoundTripDocument
 from apelschema.report.status import StatusDocument
 from apelschema.report.upgrade import UpgradeDocument
 from apelschema.report.verify import VerifyDocument
 from apelschema.report.way import Way
 
 __all__ = [
+    "CleanupDocument",
     "Document",
     "PlanDocument",
+    "RoundTripDocument",
     "StatusDocument",
     "UpgradeDocument",
     "VerifyDocument",

@@ -8,7 +8,7 @@ from apelschema.checks import ALL, Check
 from apelschema.checks import _registered as registered
 from apelschema.report import printable
 
-COMMANDS = ("status", "upgrade", "downgrade", "verify", "sample")
+COMMANDS = ("status", "upgrade", "downgrade", "verify", "cleanup", "sample", "roundtrip")
 
 
 @pytest.fixture(autouse=True)

@@ -12,13 +12,23 @@ from apelschema import revisions
 from apelschema.catalogue.difference import Difference
 from apelschema.catalogue.fingerprint import Fingerprint
 from apelschema.checks import Finding
+from apelschema.cleanup import Findings, Item, Staying, WayBack
 from apelschema.db.family import Server
 from apelschema.db.sizes import TableSize
+from apelschema.floor import Floor
 from apelschema.history import PastRun
 from apelschema.journal import Run, StepLog
 from apelschema.ledger import TypeFigures
 from apelschema.policy import Policy
-from apelschema.report import Document, PlanDocument, StatusDocument, UpgradeDocument, VerifyDocument, Way
+from apelschema.report import (
+    CleanupDocument,
+    Document,
+    PlanDocument,
+    StatusDocument,
+    UpgradeDocument,
+    VerifyDocument,
+    Way,
+)
 from apelschema.report.upgrade import Phase
 from apelschema.runner import PlannedStep, Status
 from apelschema.steps.base import Description, Standing, State
@@ -216,3 +226,39 @@ def test_a_failed_verification_keeps_the_programs_stopped():
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_verification_fits(width: int):
     assert "Verdict: fail, something is wrong." in text(verified("fail"), width)
+
+
+def cleaned(loss: str = "", **more: Any) -> CleanupDocument:
+    items = (
+        Item("apelschema_kept_230_routines_HybridSuperSummaries", 1_234_567_890, 1 << 41),
+        Item("apelschema_found", 21, None, "Revision <> '221_baseline'"),
+    )
+    staying = (Staying("apelschema_replaced", f"written, or read, by {', '.join(['ReplaceNormalisedSummary'] * 5)}"),)
+    found = Findings("250_routines", items, staying, WayBack("221_baseline", LAST, loss))
+    return CleanupDocument("db.example.org:3306/apel", found, datetime(2026, 6, 1, 2, 3), **more)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_cleanup_says_until_when_the_way_back_was_lossless(width: int):
+    shown = words(cleaned(), width)
+    assert "apelschema_found 21 rows of it" in shown
+    assert "Down to release 2.2.1 it was possible since run 7 (upgrade to 250_routines, ended 2026-05-04 01:03" in shown
+    assert "It was lossless until this cleanup, 2026-06-01 02:03 UTC. From here on it ends at 250_routines" in shown
+
+
+def test_a_dry_run_of_a_cleanup_says_why_the_way_back_was_not_lossless_any_more():
+    shown = words(cleaned("rows have no place there.", dry_run=True), 80)
+    assert "Since then it was not lossless any more: rows have no place there." in shown
+    assert shown.endswith("Nothing was changed.")
+    assert cleaned("x", dry_run=True).as_json()["way_back"]["lossless_until"] is None
+
+
+def test_a_status_tells_what_was_accepted_and_where_the_way_back_ends():
+    drift = (Difference("VSumCPU.Added", "is not a column of the release"), Difference("SiteLookup", "the body is new"))
+    found = replace(OLD, exact=False, differences=drift)
+    floor = Floor(1, "250_routines", "none", "root@db", datetime(2026, 6, 1, 2, 3), None)
+    shown = words(status(found, "221_baseline", accepted=frozenset({"VSumCPU", "SiteLookup"}), floor=floor), 80)
+    assert "release 2.2.1, with central objects, but for SiteLookup, VSumCPU, changed by hand and accepted" in shown
+    assert "VSumCPU.Added: is not a column of the release (accepted)" in shown
+    assert "way back not below 250_routines: cleaned up 2026-06-01 02:03 UTC by root@db" in shown
+    assert "nearest to release 2.2.1" in words(status(found, "221_baseline", accepted=frozenset({"VSumCPU"})), 80)
