@@ -71,7 +71,16 @@ def read_schema(session: Session) -> Schema:
 def read_table(session: Session, name: str) -> Table | None:
     """One table as it is now; None when there is no base table of this name."""
     reader = _Reader(session, name)
-    return reader.tables(reader.columns()).get(name)
+    columns = reader.columns()
+    return reader.tables(columns).get(name) if columns else None
+
+
+def has_table(session: Session, name: str) -> bool:
+    """Whether there is a table of this name."""
+    found = session.rows(
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s", (name,)
+    )
+    return (name,) in found
 
 
 def read_view(session: Session, name: str) -> View | None:

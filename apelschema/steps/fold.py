@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from apelschema import sql
 from apelschema.checksums import Merging
-from apelschema.db.introspect import read_table
+from apelschema.db.introspect import has_table, read_table
 from apelschema.db.schema import Table
 from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
@@ -137,7 +137,7 @@ class Fold(Step):
 
     def _kept_rows(self, context: Context) -> int:
         kept = folded_table(context.revision, self.table)
-        if read_table(context.session, kept) is None:
+        if not has_table(context.session, kept):
             return 0
         return int(context.session.value(f"SELECT COUNT(*) FROM {kept}"))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from apelschema import sql
-from apelschema.db.introspect import read_table
+from apelschema.db.introspect import has_table, read_table
 from apelschema.db.schema import Table
 from apelschema.journal import StepLog
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
@@ -38,7 +38,7 @@ class FoldDescriptions(Step):
     def look(self, context: Context) -> Standing:
         """By the journal, and by what an earlier way back has kept."""
         kept = folded_table(context.revision, self.table)
-        if not context.has_done(self) and read_table(context.session, kept) is not None:
+        if not context.has_done(self) and has_table(context.session, kept):
             rows = context.session.value(f"SELECT COUNT(*) FROM {kept}")
             if rows:
                 return Standing(State.BEFORE, f"{rows} descriptions were kept on a way back")
@@ -56,7 +56,7 @@ class FoldDescriptions(Step):
     def do(self, context: Context, log: StepLog) -> None:
         """Give back what was kept."""
         live, kept = self._live(context), folded_table(context.revision, self.table)
-        if live is not None and read_table(context.session, kept) is not None:
+        if live is not None and has_table(context.session, kept):
             walk(context, log, kept, live.primary_key, lambda piece: self._give_back(context, piece, kept))
 
     def undo(self, context: Context, log: StepLog) -> None:

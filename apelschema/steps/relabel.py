@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from apelschema import sql
 from apelschema.checksums import Merging
-from apelschema.db.introspect import read_table
+from apelschema.db.introspect import has_table, read_table
 from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
 from apelschema.names import NO_INFRASTRUCTURE, quoted
@@ -73,7 +73,7 @@ class Relabel(Step):
         """
         live = read_table(context.session, TABLE)
         kept = kept_table(context.revision, TABLE)
-        if live is None or read_table(context.session, kept) is None:
+        if live is None or not has_table(context.session, kept):
             return
         pieces = _Pieces(context, live.column_names, live.primary_key, None)
         ensure_not_put_back(context.session, live)
@@ -92,7 +92,7 @@ class Relabel(Step):
                 f"SELECT DISTINCT {key} FROM {TABLE} h JOIN {TABLE} o ON {other} AND o.{COLUMN} <> h.{COLUMN}"
                 f" WHERE {sql.is_unsettled(f'h.{COLUMN}')}"
             )
-        elif read_table(context.session, kept) is None:
+        elif not has_table(context.session, kept):
             return ()
         else:
             now = f"{sql.same_key(rest, 'l', 'h')} AND {sql.is_label(f'l.{COLUMN}')}"

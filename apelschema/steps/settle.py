@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from apelschema import names, sql
 from apelschema.db.errors import DUPLICATE_KEY, DatabaseError, message, number
-from apelschema.db.introspect import read_table
+from apelschema.db.introspect import has_table, read_table
 from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
 from apelschema.names import quoted
@@ -68,7 +68,7 @@ class Settle(Step):
     def undo(self, context: Context, log: StepLog) -> None:
         """Give back the old spelling to every row that is still the one that was settled."""
         kept = kept_table(context.revision, self.table)
-        if read_table(context.session, kept) is not None:
+        if has_table(context.session, kept):
             walk(
                 context,
                 log,
@@ -92,7 +92,7 @@ class Settle(Step):
     def _forget_older(self, context: Context, log: StepLog) -> None:
         """Rows that an earlier way back left under the label, because of new data, are under it from the start now."""
         kept = kept_table(context.revision, self.table)
-        if log.watermark is None and not log.walked and read_table(context.session, kept) is not None:
+        if log.watermark is None and not log.walked and has_table(context.session, kept):
             context.session.execute(f"UPDATE {kept} SET {quoted(self.column)} = '{names.NO_INFRASTRUCTURE}'")
 
     def _settle_rest(self, context: Context, kept: str, key: Sequence[str]) -> None:
@@ -131,7 +131,7 @@ class Settle(Step):
     def _giving_back(self, context: Context, key: Sequence[str], kept: str, condition: str) -> str:
         """Not where the summed row of HybridSuperSummaries stays, or both would be counted from then on."""
         column = quoted(self.column)
-        if read_table(context.session, NOT_PUT_BACK) is not None:
+        if has_table(context.session, NOT_PUT_BACK):
             condition += f" AND NOT EXISTS (SELECT 1 FROM {NOT_PUT_BACK} n WHERE {makes(self.table, 't', 'n')})"
         return (
             f"UPDATE {quoted(self.table)} t JOIN {kept} k ON {sql.same_key(key, 't', 'k')}"

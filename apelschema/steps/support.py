@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from apelschema import names
-from apelschema.db.introspect import read_table
+from apelschema.db.introspect import has_table
 from apelschema.journal import StepLog
 from apelschema.routine_tables import MARKS_TABLE, REPLACED_TABLE
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
@@ -31,7 +31,7 @@ class Support(Step):
 
     def look(self, context: Context) -> Standing:
         """Absent or done."""
-        there = read_table(context.session, self.table) is not None
+        there = has_table(context.session, self.table)
         return Standing(State.DONE, "is there") if there else Standing(State.ABSENT, "is not there")
 
     def describe(self, context: Context, direction: Direction = "do") -> Description:
