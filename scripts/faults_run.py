@@ -4,6 +4,7 @@ import argparse
 import datetime
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from multiprocessing.queues import Queue
@@ -44,6 +45,7 @@ in the tests (`tests/faults/`), not in this table.
 
 def main() -> int:
     """Let the rounds run, tell each, write the page; 1 when any failed."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background, and sent to runs here
     options = arguments()
     rounds: list[Round] = []
     for number, each in enumerate(all_rounds(options), start=1):
