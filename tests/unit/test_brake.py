@@ -12,8 +12,8 @@ from apelschema.errors import Stopped
 
 @pytest.fixture
 def hangup() -> Iterator[None]:
-    """SIGHUP as it was, afterwards."""
-    before = signal.getsignal(signal.SIGHUP)
+    """SIGHUP as a terminal sends it, also where the tests themselves run under nohup; afterwards as it was."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
 
