@@ -7,6 +7,7 @@ server; a run that goes on keeps what it noted first.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from apelschema.db.introspect import has_table
 from apelschema.db.retry import retrying
 from apelschema.db.session import Session
 from apelschema.names import LOOKUP_TABLES, PREFIX
@@ -81,7 +82,7 @@ def take(session: Session, run_id: int, policy: Policy) -> None:
 
 def has(session: Session, run_id: int) -> bool:
     """Whether a run has noted its facts."""
-    if not session.rows("SHOW TABLES LIKE %s", (FACTS,)):
+    if not has_table(session, FACTS):
         return False
     return bool(session.rows(f"SELECT 1 FROM {FACTS} WHERE Run = %s LIMIT 1", (run_id,)))
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from apelschema import revisions
+from apelschema.db.introspect import has_table
 from apelschema.db.session import Session
 from apelschema.errors import FoundWrong
 from apelschema.names import CLEANUPS
@@ -44,10 +45,7 @@ class Floor:
 
 def read_floor(session: Session) -> Floor | None:
     """The last cleanup; None where there was none."""
-    there = session.value(
-        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s",
-        (CLEANUPS,),
-    )
+    there = has_table(session, CLEANUPS)
     row = there and session.one(
         f"SELECT Id, Revision, WayBack, Operator, BegunAt, EndedAt FROM {CLEANUPS} ORDER BY Id DESC LIMIT 1"
     )

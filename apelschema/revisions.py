@@ -10,6 +10,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
 from apelschema import operations
+from apelschema.db.introspect import has_table
 from apelschema.db.session import Session
 from apelschema.errors import CannotRun
 from apelschema.names import VERSION_TABLE
@@ -73,11 +74,7 @@ def first() -> str:
 
 def current(session: Session) -> str | None:
     """The revision in Alembic's version row; None where there is no row or no table."""
-    there = session.value(
-        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s",
-        (VERSION_TABLE,),
-    )
-    if not there:
+    if not has_table(session, VERSION_TABLE):
         return None
     found = session.value(f"SELECT version_num FROM {VERSION_TABLE}")
     return str(found) if found else None

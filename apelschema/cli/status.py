@@ -5,6 +5,7 @@ import click
 from apelschema import history, names, revisions, runner
 from apelschema.cli.options import shared, target
 from apelschema.cli.output import put
+from apelschema.db.introspect import has_table
 from apelschema.db.lease import read_holder
 from apelschema.db.session import Session
 from apelschema.db.sizes import read_sizes
@@ -57,9 +58,5 @@ def _document(session: Session) -> StatusDocument:
 
 def _at_work(session: Session) -> str | None:
     """Who holds the lease and is not gone."""
-    there = session.value(
-        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s",
-        (names.LEASE,),
-    )
-    holder = read_holder(session, names.LEASE) if there else None
+    holder = read_holder(session, names.LEASE) if has_table(session, names.LEASE) else None
     return None if holder is None or holder.is_gone or holder.is_doubtful else holder.name

@@ -5,14 +5,14 @@ from typing import ClassVar, Final
 
 from apelschema import sql
 from apelschema.checksums import Merging
-from apelschema.db.introspect import has_table, read_table
+from apelschema.db.introspect import read_table
 from apelschema.db.schema import Table
 from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
 from apelschema.names import UNTYPED, quoted
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 from apelschema.steps.chunks import estimated_rows, walk
-from apelschema.steps.folding import HYBRID, RUN, Folding, coarse_key, folded_table
+from apelschema.steps.folding import HYBRID, RUN, Folding, coarse_key, count_folded, folded_table
 from apelschema.steps.losses import Loss, loss
 
 _SHARED: Final = (
@@ -44,7 +44,7 @@ class Fold(Step):
 
     def look(self, context: Context) -> Standing:
         """By the journal, and by what an earlier way back has kept."""
-        if not context.has_done(self) and (rows := self._kept_rows(context)):
+        if not context.has_done(self) and (rows := count_folded(context, self.table)):
             return Standing(State.BEFORE, f"{rows} rows were folded on a way back")
         return Standing(State.DONE, "nothing is folded")
 
@@ -52,7 +52,7 @@ class Fold(Step):
         """In words of SQL; the statements of a piece also put together what is in HybridSuperSummaries."""
         kept = folded_table(context.revision, self.table)
         if direction == "do":
-            rows = self._kept_rows(context)
+            rows = count_folded(context, self.table)
             return Description((f"INSERT INTO {self.table} SELECT ... FROM {kept}",) if rows else (), rows=rows)
         text = f"INSERT INTO {self.table} SELECT ..., SUM(...) FROM {kept} GROUP BY ..."
         return Description((text,), rows=estimated_rows(context.session, self.table))
@@ -60,7 +60,7 @@ class Fold(Step):
     def do(self, context: Context, log: StepLog) -> None:
         """Part what was folded, where the sum still stands as it was put."""
         live, kept = self._live(context), folded_table(context.revision, self.table)
-        if live is not None and self._kept_rows(context):
+        if live is not None and count_folded(context, self.table):
             with self._folding(context, live) as folding:
                 walk(context, log, kept, (RUN.name, *live.primary_key), folding.part)
 
@@ -91,7 +91,7 @@ class Fold(Step):
         """The keys under which rows are folded, or parted, in the table itself and in HybridSuperSummaries."""
         live = self._live(context)
         if direction == "do":
-            kept = self._kept_rows(context)
+            kept = count_folded(context, self.table)
             return self._merges(f"{folded_table(context.revision, self.table)} t") if kept else ()
         return self._merges(f"({self._groups(live)}) t") if live else ()
 
@@ -134,12 +134,6 @@ class Fold(Step):
         """The table, if it has the column in its key."""
         live = read_table(context.session, self.table)
         return live if live is not None and self.column in live.primary_key else None
-
-    def _kept_rows(self, context: Context) -> int:
-        kept = folded_table(context.revision, self.table)
-        if not has_table(context.session, kept):
-            return 0
-        return int(context.session.value(f"SELECT COUNT(*) FROM {kept}"))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from apelschema.db.schema import Table
 from apelschema.journal import StepLog
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 from apelschema.steps.chunks import Piece, estimated_rows, walk
-from apelschema.steps.folding import folded_table
+from apelschema.steps.folding import count_folded, folded_table
 from apelschema.steps.kept import ensure_kept
 from apelschema.steps.losses import Loss, loss
 from apelschema.steps.sums import CONSERVED, equal_sums
@@ -37,11 +37,8 @@ class FoldDescriptions(Step):
 
     def look(self, context: Context) -> Standing:
         """By the journal, and by what an earlier way back has kept."""
-        kept = folded_table(context.revision, self.table)
-        if not context.has_done(self) and has_table(context.session, kept):
-            rows = context.session.value(f"SELECT COUNT(*) FROM {kept}")
-            if rows:
-                return Standing(State.BEFORE, f"{rows} descriptions were kept on a way back")
+        if not context.has_done(self) and (rows := count_folded(context, self.table)):
+            return Standing(State.BEFORE, f"{rows} descriptions were kept on a way back")
         return Standing(State.DONE, "no description is kept aside")
 
     def describe(self, context: Context, direction: Direction = "do") -> Description:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from apelschema import sql
-from apelschema.db.introspect import read_table
+from apelschema.db.introspect import has_table, read_table
 from apelschema.db.schema import Column, Table
 from apelschema.errors import FoundWrong
 from apelschema.names import FOLDED, PREFIX, quoted
@@ -28,6 +28,12 @@ _IS_WHOLE: Final = Column("IsWhole", "tinyint", nullable=False, has_default=True
 def folded_table(revision: str, table: str) -> str:
     """Name of the table that keeps rows of ``table`` which the way back from a revision folded."""
     return f"{FOLDED}{revision}_{table}"
+
+
+def count_folded(context: Context, table: str) -> int:
+    """How many rows of ``table`` a way back from the revision at hand has kept; none where it never folded."""
+    kept = folded_table(context.revision, table)
+    return int(context.session.value(f"SELECT COUNT(*) FROM {kept}")) if has_table(context.session, kept) else 0
 
 
 def coarse_key(live: Table, column: str) -> tuple[str, ...]:

@@ -73,7 +73,9 @@ def differences(found: Ends, wanted: Ends) -> list[str]:
         mine, theirs = getattr(found, name), getattr(wanted, name)
         if mine != theirs:
             told.append(f"{name}: {_briefly(mine, theirs)}")
-    for mine, theirs in (*zip(found.apel, wanted.apel, strict=True), (found.ours, wanted.ours)):
+    here: list[Any] = [*found.apel, found.ours]
+    there: list[Any] = [*wanted.apel, wanted.ours]
+    for mine, theirs in zip(here, there, strict=True):
         for name in sorted({*mine, *theirs}):
             if mine.get(name) != theirs.get(name):
                 told.append(f"{name}: {_counted(mine.get(name), theirs.get(name))}")
