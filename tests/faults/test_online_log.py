@@ -74,6 +74,11 @@ class Beside:
             self._writer.begin()
 
 
+@pytest.fixture(autouse=True)
+def small_pieces() -> None:
+    """Pieces as they are: there are rows enough."""
+
+
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Ground]:
     """A server whose log for online changes is as small as it may be."""
