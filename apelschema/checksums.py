@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from apelschema.db.introspect import has_table
+from apelschema.db.own_table import own_table
 from apelschema.db.retry import retrying
 from apelschema.db.session import Session
 from apelschema.names import CHECKSUMS, KEPT
@@ -22,8 +24,9 @@ TAKEN: Final = CHECKSUMS + "_taken"
 _HYBRID: Final = "HybridSuperSummaries"
 _FIGURES: Final = frozenset({"NormalisedWallDuration", "NormalisedCpuDuration"})
 
-TABLE: Final = f"""
-CREATE TABLE IF NOT EXISTS {CHECKSUMS} (
+TABLE: Final = own_table(
+    CHECKSUMS,
+    """
   Run BIGINT UNSIGNED NOT NULL,
   SourceTable VARCHAR(64) NOT NULL,
   SiteID INT NOT NULL,
@@ -36,18 +39,19 @@ CREATE TABLE IF NOT EXISTS {CHECKSUMS} (
   Raw DECIMAL(65,0) NOT NULL,
   Merges BIGINT UNSIGNED NOT NULL DEFAULT 0,
   PRIMARY KEY (Run, SourceTable, SiteID, Year, Month, Cell)
-) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
-"""
+""",
+)
 
-TAKEN_TABLE: Final = f"""
-CREATE TABLE IF NOT EXISTS {TAKEN} (
+TAKEN_TABLE: Final = own_table(
+    TAKEN,
+    """
   Run BIGINT UNSIGNED NOT NULL,
   TakenAt DATETIME(6) NOT NULL,
   BesideWriters TINYINT NOT NULL,
   Scope TEXT NOT NULL,
   PRIMARY KEY (Run)
-) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
-"""
+""",
+)
 
 
 @dataclass(frozen=True)
@@ -112,11 +116,7 @@ def ensure(session: Session) -> None:
 
 def exists(session: Session) -> bool:
     """Whether the tables are there."""
-    found = session.value(
-        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (%s, %s)",
-        (CHECKSUMS, TAKEN),
-    )
-    return bool(found == 2)
+    return has_table(session, CHECKSUMS, TAKEN)
 
 
 def take(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from apelschema.db.introspect import has_table
+from apelschema.db.own_table import own_table
 from apelschema.db.retry import retrying
 from apelschema.db.session import Session
 from apelschema.names import LOOKUP_TABLES, PREFIX
@@ -40,8 +41,9 @@ Place = tuple[int, int, int]
 
 NOWHERE: Final[Place] = (0, 0, 0)
 
-TABLE: Final = f"""
-CREATE TABLE IF NOT EXISTS {FACTS} (
+TABLE: Final = own_table(
+    FACTS,
+    """
   Run BIGINT UNSIGNED NOT NULL,
   Fact VARCHAR(100) NOT NULL,
   SiteID INT NOT NULL,
@@ -49,8 +51,8 @@ CREATE TABLE IF NOT EXISTS {FACTS} (
   Month INT NOT NULL,
   Value DECIMAL(65,0) NOT NULL,
   PRIMARY KEY (Run, Fact, SiteID, Year, Month)
-) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
-"""
+""",
+)
 
 
 def last_id(table: str) -> str:
@@ -162,12 +164,10 @@ def _of_lookup(table: str) -> Iterator[tuple[str, str]]:
 
 def _take(session: Session, run_id: int, queries: Mapping[str, str]) -> None:
     with session.transaction():
-        for fact, query in queries.items():
-            session.execute(
-                f"INSERT INTO {FACTS} (Run, Fact, SiteID, Year, Month, Value) SELECT {int(run_id)}, '{fact}', f.*"
-                f" FROM ({query}) f",
-                (),
-            )
+        if queries:
+            facts = (f"SELECT {int(run_id)}, '{fact}', f.* FROM ({query}) f" for fact, query in queries.items())
+            columns = "Run, Fact, SiteID, Year, Month, Value"
+            session.execute(f"INSERT INTO {FACTS} ({columns}) {' UNION ALL '.join(facts)}", ())
         session.execute(
             f"INSERT INTO {FACTS} (Run, Fact, SiteID, Year, Month, Value)"
             " SELECT %s, CONCAT(%s, PARTITION_NAME), 0, 0, 0, IF(PARTITION_DESCRIPTION = 'MAXVALUE', -1,"

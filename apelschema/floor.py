@@ -10,13 +10,15 @@ from typing import Final
 
 from apelschema import revisions
 from apelschema.db.introspect import has_table
+from apelschema.db.own_table import own_table
 from apelschema.db.session import Session
 from apelschema.errors import FoundWrong
 from apelschema.names import CLEANUPS
 from apelschema.revisions import Planned
 
-TABLE: Final = f"""
-CREATE TABLE IF NOT EXISTS {CLEANUPS} (
+TABLE: Final = own_table(
+    CLEANUPS,
+    """
   Id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   Revision VARCHAR(32) NOT NULL,
   Run BIGINT UNSIGNED NOT NULL,
@@ -26,8 +28,8 @@ CREATE TABLE IF NOT EXISTS {CLEANUPS} (
   BegunAt DATETIME(6) NOT NULL,
   EndedAt DATETIME(6) NULL DEFAULT NULL,
   PRIMARY KEY (Id)
-) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
-"""
+""",
+)
 """Every cleanup: noted before the first thing is removed. Run is the newest one then; times are UTC."""
 
 

@@ -4,9 +4,13 @@ Alembic's version row moves only with whole revisions: it names the one below a 
 one itself. So the steps that are half-way are not among those that lie between the row and the target.
 """
 
+from collections.abc import Mapping
+
 from apelschema import revisions
 from apelschema.journal import Journal, StepLog
 from apelschema.revisions import Planned
+
+Logs = Mapping[tuple[str, str], StepLog]
 
 
 def leftovers(journal: Journal, at: str | None, command: str) -> list[Planned]:
@@ -16,37 +20,37 @@ def leftovers(journal: Journal, at: str | None, command: str) -> list[Planned]:
     stopped, that a rebuild took a later one's along, or that the row was set back by hand. For an upgrade: those of
     the revision at hand are done again, if any was undone.
     """
-    if not journal.exists():
+    if not (logs := journal.steps()):
         return []
     if command == "downgrade":
         later = [revisions.steps_of(revision, "undo") for revision in reversed(revisions.after(at))]
-        return [each for planned in later if any(_was_begun(journal, step) for step in planned) for each in planned]
+        return [each for planned in later if any(_was_begun(logs, step) for step in planned) for each in planned]
     planned = revisions.steps_of(at, "do")
-    return planned if any(_was_undone(journal, each) for each in planned) else []
+    return planned if any(_was_undone(logs, each) for each in planned) else []
 
 
 def gone_ahead(journal: Journal, to: str | None) -> list[Planned]:
     """Steps of revisions beyond a target that a stopped upgrade to a farther one has begun."""
-    if not journal.exists():
+    if not (logs := journal.steps()):
         return []
     beyond = [each for revision in revisions.after(to) for each in revisions.steps_of(revision, "do")]
-    return [each for each in beyond if _is_half_done(journal, each)]
+    return [each for each in beyond if _is_half_done(logs, each)]
 
 
-def _log(journal: Journal, planned: Planned) -> StepLog | None:
-    return journal.step(planned.revision, planned.step.key)
+def _log(logs: Logs, planned: Planned) -> StepLog | None:
+    return logs.get((planned.revision, planned.step.key))
 
 
-def _was_begun(journal: Journal, planned: Planned) -> bool:
-    log = _log(journal, planned)
+def _was_begun(logs: Logs, planned: Planned) -> bool:
+    log = _log(logs, planned)
     return log is not None and not planned.step.stays and (log.direction == "do" or not log.finished)
 
 
-def _was_undone(journal: Journal, planned: Planned) -> bool:
-    log = _log(journal, planned)
+def _was_undone(logs: Logs, planned: Planned) -> bool:
+    log = _log(logs, planned)
     return log is not None and log.direction == "undo"
 
 
-def _is_half_done(journal: Journal, planned: Planned) -> bool:
-    log = _log(journal, planned)
+def _is_half_done(logs: Logs, planned: Planned) -> bool:
+    log = _log(logs, planned)
     return log is not None and log.direction == "do" and not log.finished

@@ -7,13 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from apelschema import journal_tables, names
+from apelschema.db.introspect import has_table
 from apelschema.db.session import Session
 from apelschema.db.stored import Stored, StoredKind
 
 Watermark = tuple[Any, ...]
+
+_STEPS: Final = (
+    "SELECT Run, Revision, Step, Direction, State, Found, Watermark, RowsDone, RowsTotal, RowsChanged"
+    f" FROM {names.STEPS}"
+)
 
 
 @dataclass(frozen=True)
@@ -68,12 +74,7 @@ class Journal:
     def exists(self) -> bool:
         """Whether the tables are there."""
         if not self._exists:
-            found = self._session.value(
-                "SELECT COUNT(*) FROM information_schema.TABLES"
-                " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (%s, %s)",
-                (names.RUNS, names.FOUND),
-            )
-            self._exists = found == 2
+            self._exists = has_table(self._session, names.RUNS, names.FOUND)
         return self._exists
 
     def ensure(self) -> None:
@@ -159,16 +160,16 @@ class Journal:
         if not self.exists():
             return None
         row = self._session.one(
-            "SELECT Run, Revision, Step, Direction, State, Found, Watermark, RowsDone, RowsTotal, RowsChanged"
-            f" FROM {names.STEPS} WHERE Revision = %s AND Step = %s AND Direction = COALESCE(%s, Direction)"
+            f"{_STEPS} WHERE Revision = %s AND Step = %s AND Direction = COALESCE(%s, Direction)"
             " ORDER BY Run DESC LIMIT 1",
             (revision, step, direction),
         )
-        if not row:
-            return None
-        *facts, mark, done, total, changed = row
-        watermark = tuple(json.loads(mark, object_hook=_decoded)) if mark else None
-        return StepLog(*(*facts, watermark, done, total, changed))
+        return _step_log(row) if row else None
+
+    def steps(self) -> dict[tuple[str, str], StepLog]:
+        """The newest note about every step, by revision and step."""
+        rows = self._session.rows(f"{_STEPS} ORDER BY Run") if self.exists() else []
+        return {(log.revision, log.step): log for log in map(_step_log, rows)}
 
     def begun_at(self, revision: str, step: str) -> datetime | None:
         """The first second in which doing a step was at work last, by the server's clock (UTC).
@@ -290,6 +291,12 @@ class Journal:
             f"DELETE FROM {names.FOUND} WHERE Revision = %s AND Kind = %s AND Name = %s",
             (revision, kind, name),
         )
+
+
+def _step_log(row: tuple[Any, ...]) -> StepLog:
+    *facts, mark, done, total, changed = row
+    watermark = tuple(json.loads(mark, object_hook=_decoded)) if mark else None
+    return StepLog(*(*facts, watermark, done, total, changed))
 
 
 def _encoded(value: object) -> object:

@@ -1,15 +1,13 @@
-"""Definitions of the journal's tables, in the user's database itself (DESIGN section 2, word *journal*).
-
-All times are UTC. Definitions are written out in full, so that no server default changes them; the character set too,
-since a database in latin1 may have routines with comments in any script.
-"""
+"""Definitions of the journal's tables (DESIGN section 2, word *journal*)."""
 
 from typing import Final
 
 from apelschema import names
+from apelschema.db.own_table import own_table
 
-RUNS: Final = f"""
-CREATE TABLE IF NOT EXISTS {names.RUNS} (
+RUNS: Final = own_table(
+    names.RUNS,
+    """
   Id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   Command VARCHAR(20) NOT NULL,
   Target VARCHAR(32) NOT NULL,
@@ -23,11 +21,12 @@ CREATE TABLE IF NOT EXISTS {names.RUNS} (
   StartedAt DATETIME(6) NOT NULL,
   EndedAt DATETIME(6) NULL DEFAULT NULL,
   PRIMARY KEY (Id)
-) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
-"""
+""",
+)
 
-REVISIONS: Final = f"""
-CREATE TABLE IF NOT EXISTS {names.REVISIONS} (
+REVISIONS: Final = own_table(
+    names.REVISIONS,
+    """
   Run BIGINT UNSIGNED NOT NULL,
   Revision VARCHAR(32) NOT NULL,
   Direction VARCHAR(8) NOT NULL,
@@ -35,11 +34,12 @@ CREATE TABLE IF NOT EXISTS {names.REVISIONS} (
   StartedAt DATETIME(6) NOT NULL,
   EndedAt DATETIME(6) NULL DEFAULT NULL,
   PRIMARY KEY (Run, Revision)
-) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
-"""
+""",
+)
 
-STEPS: Final = f"""
-CREATE TABLE IF NOT EXISTS {names.STEPS} (
+STEPS: Final = own_table(
+    names.STEPS,
+    """
   Run BIGINT UNSIGNED NOT NULL,
   Revision VARCHAR(32) NOT NULL,
   Step VARCHAR(128) NOT NULL,
@@ -53,11 +53,12 @@ CREATE TABLE IF NOT EXISTS {names.STEPS} (
   StartedAt DATETIME(6) NOT NULL,
   EndedAt DATETIME(6) NULL DEFAULT NULL,
   PRIMARY KEY (Run, Revision, Step)
-) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
-"""
+""",
+)
 
-FOUND: Final = f"""
-CREATE TABLE IF NOT EXISTS {names.FOUND} (
+FOUND: Final = own_table(
+    names.FOUND,
+    """
   Revision VARCHAR(32) NOT NULL,
   Kind VARCHAR(16) NOT NULL,
   Name VARCHAR(64) NOT NULL,
@@ -71,11 +72,12 @@ CREATE TABLE IF NOT EXISTS {names.FOUND} (
   Grants TEXT NULL,
   FoundAt DATETIME(6) NOT NULL,
   PRIMARY KEY (Revision, Kind, Name)
-) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
-"""
+""",
+)
 
-LEASE: Final = f"""
-CREATE TABLE IF NOT EXISTS {names.LEASE} (
+LEASE: Final = own_table(
+    names.LEASE,
+    """
   Id INT NOT NULL,
   Owner CHAR(36) NOT NULL,
   Holder VARCHAR(255) NOT NULL,
@@ -83,7 +85,7 @@ CREATE TABLE IF NOT EXISTS {names.LEASE} (
   Heartbeat DATETIME(6) NOT NULL,
   Expires DATETIME(6) NOT NULL,
   PRIMARY KEY (Id)
-) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
-"""
+""",
+)
 
 ALL: Final = (LEASE, RUNS, REVISIONS, STEPS, FOUND)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from apelschema.db.introspect import has_table
+from apelschema.db.own_table import own_table
 from apelschema.db.retry import retrying
 from apelschema.db.session import Session
 from apelschema.names import LEDGER
@@ -28,8 +30,9 @@ _FIGURES: Final = (
     "NumberOfRows", *_CONSERVED, "NormalisedWallDuration", "NormalisedCpuDuration", "EarliestEndTime", "LatestEndTime",
 )  # fmt: skip
 
-LEDGER_TABLE: Final = f"""
-CREATE TABLE IF NOT EXISTS {LEDGER} (
+LEDGER_TABLE: Final = own_table(
+    LEDGER,
+    """
   Run BIGINT UNSIGNED NOT NULL,
   Moment VARCHAR(16) NOT NULL,
   SourceTable VARCHAR(64) NOT NULL,
@@ -46,17 +49,18 @@ CREATE TABLE IF NOT EXISTS {LEDGER} (
   EarliestEndTime DATETIME NULL DEFAULT NULL,
   LatestEndTime DATETIME NULL DEFAULT NULL,
   PRIMARY KEY (Run, Moment, SourceTable, SiteID, Year, Month, Type)
-) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE {_COLLATION}
-"""
+""",
+)
 
-TAKEN_TABLE: Final = f"""
-CREATE TABLE IF NOT EXISTS {TAKEN} (
+TAKEN_TABLE: Final = own_table(
+    TAKEN,
+    """
   Run BIGINT UNSIGNED NOT NULL,
   Moment VARCHAR(16) NOT NULL,
   TakenAt DATETIME(6) NOT NULL,
   PRIMARY KEY (Run, Moment)
-) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE {_COLLATION}
-"""
+""",
+)
 
 
 @dataclass(frozen=True)
@@ -133,14 +137,14 @@ def take(session: Session, run_id: int, moment: str, tell: Callable[[int, int | 
 
 def has(session: Session, run_id: int, moment: str) -> bool:
     """Whether the ledger of a run's moment is there, complete."""
-    if not _exists(session):
+    if not has_table(session, LEDGER, TAKEN):
         return False
     return bool(session.value(f"SELECT COUNT(*) FROM {TAKEN} WHERE Run = %s AND Moment = %s", (run_id, moment)))
 
 
 def last_run(session: Session, moment: str = BEFORE) -> int | None:
     """The newest run that has a complete ledger of this moment."""
-    if not _exists(session):
+    if not has_table(session, LEDGER, TAKEN):
         return None
     found = session.value(f"SELECT MAX(Run) FROM {TAKEN} WHERE Moment = %s", (moment,))
     return None if found is None else int(found)
@@ -173,18 +177,8 @@ def changed_figures(session: Session, run_id: int) -> list[TypeFigures]:
 
 def site_names(session: Session) -> dict[int, str]:
     """The names of sites by id; none where there is no such table."""
-    there = session.value(
-        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'Sites'"
-    )
-    return {int(site): str(name) for site, name in session.rows("SELECT id, name FROM Sites")} if there else {}
-
-
-def _exists(session: Session) -> bool:
-    found = session.value(
-        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (%s, %s)",
-        (LEDGER, TAKEN),
-    )
-    return bool(found == 2)
+    rows = session.rows("SELECT id, name FROM Sites") if has_table(session, "Sites") else []
+    return {int(site): str(name) for site, name in rows}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from apelschema import checks, preflight, repolicy, revisions
 from apelschema.catalogue.fingerprint import Fingerprint, fingerprint
 from apelschema.db.connect import Target
 from apelschema.db.errors import DatabaseError, is_denied, lost_connection, message
-from apelschema.db.introspect import read_schema
+from apelschema.db.introspect import read_schema, seen_once
 from apelschema.db.session import Session
 from apelschema.errors import ApelschemaError, CannotRun, Stopped
 from apelschema.executor import Executor
@@ -76,9 +76,10 @@ def plan(session: Session, settings: Settings, target: str, command: str | None 
     ``command`` is upgrade or downgrade; without it, what the target asks for.
     """
     at = revisions.current(session)
-    planned = steps_to(session, settings, at, revisions.resolve(target, at), command)
-    context = surroundings(session, settings, planned)
-    return [_looked_at(context, each) for each in planned]
+    with seen_once(session):
+        planned = steps_to(session, settings, at, revisions.resolve(target, at), command)
+        context = surroundings(session, settings, planned)
+        return [_looked_at(context, each) for each in planned]
 
 
 def steps_to(
@@ -134,8 +135,9 @@ def look_ahead(context: Context, settings: Settings, planned: list[Planned]) -> 
     situation = checks.Situation(
         context.session, context.policy, settings.writers, settings.accept_stall, tell=settings.listener.said
     )
-    checks.demand(situation, planned)
-    preflight.demand(context, planned, accept_folding=settings.accept_folding)
+    with seen_once(context.session):
+        checks.demand(situation, planned)
+        preflight.demand(context, planned, accept_folding=settings.accept_folding)
     checks.wait_for_writers(situation)
 
 

@@ -11,19 +11,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from apelschema.db.errors import NO_SUCH_TABLE, DatabaseError, number
+from apelschema.db.own_table import own_table
 from apelschema.names import COLLATION, quoted
 
 if TYPE_CHECKING:
     from apelschema.db.session import Session
 
-_TABLE: Final = f"""
-CREATE TABLE IF NOT EXISTS {COLLATION} (
+_TABLE: Final = own_table(
+    COLLATION,
+    """
   Id INT NOT NULL,
   Original VARCHAR(64) NOT NULL,
   ForTheMoment VARCHAR(64) NOT NULL,
   PRIMARY KEY (Id)
-) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
-"""
+""",
+)
 """Holds a row while the default is not the database's own; there only once it had to be changed."""
 
 _NOTE: Final = (

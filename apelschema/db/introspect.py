@@ -1,7 +1,8 @@
 """Reads a live schema from information_schema in a few statements, normalised over engines."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal, cast
 
@@ -51,8 +52,20 @@ _TRIGGERS = "SELECT TRIGGER_SCHEMA, TRIGGER_NAME FROM information_schema.TRIGGER
 _EVENTS = "SELECT EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS"
 
 
+@contextmanager
+def seen_once(session: Session) -> Iterator[None]:
+    """Answer every look in the block from one reading of the whole database: for blocks that change nothing."""
+    session.seen = read_schema(session)
+    try:
+        yield
+    finally:
+        session.seen = None
+
+
 def read_schema(session: Session) -> Schema:
     """The whole database at hand, this tool's own tables included."""
+    if session.seen is not None:
+        return session.seen
     reader = _Reader(session)
     columns = reader.columns()
     facts = session.one("SELECT @@character_set_database, @@collation_database")
@@ -70,28 +83,44 @@ def read_schema(session: Session) -> Schema:
 
 def read_table(session: Session, name: str) -> Table | None:
     """One table as it is now; None when there is no base table of this name."""
+    if session.seen is not None:
+        return session.seen.tables.get(name)
     reader = _Reader(session, name)
     columns = reader.columns()
     return reader.tables(columns).get(name) if columns else None
 
 
-def has_table(session: Session, name: str) -> bool:
-    """Whether there is a table of this name."""
+def has_table(session: Session, *names: str) -> bool:
+    """Whether there are tables, or views, of all these names."""
+    if session.seen is not None:
+        return all(name in session.seen.tables or name in session.seen.views for name in names)
     found = session.rows(
-        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s", (name,)
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN %s",
+        (names,),
     )
-    return (name,) in found
+    return {(name,) for name in names} <= set(found)
+
+
+def table_collation(session: Session, name: str) -> str | None:
+    """The default collation of a table as it is now; None when there is no table of this name."""
+    for row in _Reader(session, name).rows(_TABLES, "TABLE_SCHEMA", "TABLE_NAME"):
+        if row[1] == name:
+            return cast(str | None, row[3])
+    return None
 
 
 def read_view(session: Session, name: str) -> View | None:
     """One view as it is now; None when there is none of this name."""
+    if session.seen is not None:
+        return session.seen.views.get(name)
     reader = _Reader(session, name)
     return reader.views(reader.columns()).get(name)
 
 
 def read_routine(session: Session, name: str, kind: RoutineKind | None = None) -> Routine | None:
     """One procedure or function as it is now; None when there is none, or none that this account may see."""
-    for routine in _Reader(session, name).routines().values():
+    routines = _Reader(session, name).routines() if session.seen is None else session.seen.routines
+    for routine in routines.values():
         if routine.name.lower() == name.lower() and kind in (None, routine.kind):
             return routine
     return None
@@ -104,7 +133,7 @@ class _Reader:
         self._session = session
         self._name = name
         self._server = session.server
-        self._database = str(session.value("SELECT DATABASE()") or session.database)
+        self._database = session.own_name
 
     def rows(self, query: str, schema: str, name: str, order: str = "") -> list[Row]:
         """Rows of this database and name; the server compares names without case, so this looks once more."""

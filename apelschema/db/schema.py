@@ -8,6 +8,7 @@ only* are known of a database but not of a catalogue entry; equality that matter
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal, Self
 
 NOW = "current_timestamp()"
@@ -78,14 +79,18 @@ class Table:
 
     def column(self, name: str) -> Column:
         """The column of this name (letter case does not count); raises KeyError when there is none."""
-        for column in self.columns:
-            if column.name.lower() == name.lower():
-                return column
-        raise KeyError(f"{self.name}.{name}")
+        try:
+            return self._by_name[name.lower()]
+        except KeyError:
+            raise KeyError(f"{self.name}.{name}") from None
 
     def has_column(self, name: str) -> bool:
         """Whether there is a column of this name."""
-        return any(column.name.lower() == name.lower() for column in self.columns)
+        return name.lower() in self._by_name
+
+    @cached_property
+    def _by_name(self) -> dict[str, Column]:
+        return {column.name.lower(): column for column in self.columns}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -13,6 +14,7 @@ from apelschema.db import errors
 from apelschema.db.connect import Target, open_connection
 from apelschema.db.default_collation import default_collation
 from apelschema.db.family import Server
+from apelschema.db.schema import Schema
 from apelschema.errors import CannotRun
 
 SQL_MODE: Final = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -44,6 +46,8 @@ class Session:
         self.target = target
         self._connection: Connection[Any] = open_connection(target)
         self._in_transaction = False
+        self.seen: Schema | None = None
+        """The schema while nothing changes it (``introspect.seen_once``)."""
         try:
             self.server = self._recognise()
             self._set_up()
@@ -70,6 +74,11 @@ class Session:
         if self.target.database is None:
             raise CannotRun("No database is named.", hint="Put its name at the end of the URL.")
         return self.target.database
+
+    @cached_property
+    def own_name(self) -> str:
+        """The database at hand as the server spells it, which is as information_schema does."""
+        return str(self.value("SELECT DATABASE()") or self.database)
 
     @property
     def is_lost(self) -> bool:

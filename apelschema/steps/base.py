@@ -166,6 +166,20 @@ class Step(ABC):
         del context
 
 
+@dataclass(frozen=True)
+class ColumnStep(Step):
+    """A step that walks through a table for the sake of one of its columns."""
+
+    pauses: ClassVar[bool] = True
+    table: str
+    column: str
+
+    @property
+    def object(self) -> str:
+        """The column."""
+        return f"{self.table}.{self.column}"
+
+
 def foreign(step: Step, standing: Standing) -> CannotRun:
     """The error for an object of unknown shape."""
     listed = "".join(f"\n  - {difference}" for difference in standing.differences)

@@ -10,7 +10,7 @@ from apelschema.db.schema import Table
 from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
 from apelschema.names import UNTYPED, quoted
-from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
+from apelschema.steps.base import ColumnStep, Context, Description, Direction, Standing, State
 from apelschema.steps.chunks import estimated_rows, walk
 from apelschema.steps.folding import HYBRID, RUN, Folding, coarse_key, count_folded, folded_table
 from apelschema.steps.losses import Loss, loss
@@ -23,7 +23,7 @@ _SHARED: Final = (
 
 
 @dataclass(frozen=True)
-class Fold(Step):
+class Fold(ColumnStep):
     """Rows of a source table that differ in one column only, which the older release has not in its key.
 
     Undoing puts their sum in their place: jobs and durations added up, the first and the last time, the newest's
@@ -33,14 +33,6 @@ class Fold(Step):
     """
 
     kind: ClassVar[str] = "fold"
-    pauses: ClassVar[bool] = True
-    table: str
-    column: str
-
-    @property
-    def object(self) -> str:
-        """The column."""
-        return f"{self.table}.{self.column}"
 
     def look(self, context: Context) -> Standing:
         """By the journal, and by what an earlier way back has kept."""

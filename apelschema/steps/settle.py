@@ -12,7 +12,7 @@ from apelschema.db.introspect import has_table, read_table
 from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
 from apelschema.names import quoted
-from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
+from apelschema.steps.base import ColumnStep, Context, Description, Direction, Standing, State
 from apelschema.steps.chunks import Piece, estimated_rows, walk
 from apelschema.steps.kept import NOT_PUT_BACK, ensure_kept, kept_table
 from apelschema.steps.sources import makes
@@ -21,21 +21,13 @@ _JOBS_AT_ONCE: Final = 2000
 
 
 @dataclass(frozen=True)
-class Settle(Step):
+class Settle(ColumnStep):
     """Gives every row of class N in a source table the one label, ``UpdateTime`` untouched (I11).
 
     The key, the spelling and the ``UpdateTime`` of each changed row are kept for the way back.
     """
 
     kind: ClassVar[str] = "settle"
-    pauses: ClassVar[bool] = True
-    table: str
-    column: str
-
-    @property
-    def object(self) -> str:
-        """The column."""
-        return f"{self.table}.{self.column}"
 
     def look(self, context: Context) -> Standing:
         """By the journal: whether a row is left that says nothing in another way is known only after a scan."""

@@ -10,7 +10,7 @@ from apelschema.catalogue.compare import compare_view
 from apelschema.catalogue.difference import untolerated
 from apelschema.catalogue.load import load, own_view_sha256, releases
 from apelschema.db.errors import DatabaseError
-from apelschema.db.introspect import read_routine, read_table, read_view
+from apelschema.db.introspect import read_routine, read_view, table_collation
 from apelschema.db.retry import retrying
 from apelschema.db.schema import View
 from apelschema.db.stored import Stored, StoredKind, put_back, read_stored, replace_stored
@@ -280,8 +280,7 @@ def collation_at_hand(context: Context) -> str | None:
     Literals in routines and views take it from the session that creates them, parameters of routines from the
     database; of another collation they could not be compared with columns (error 1267).
     """
-    table = read_table(context.session, "HybridSuperSummaries")
-    return table.collation if table else None
+    return table_collation(context.session, "HybridSuperSummaries")
 
 
 def _origins(official: Iterable[str], ours: Iterable[str]) -> set[Origin]:
