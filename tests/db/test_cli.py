@@ -40,14 +40,14 @@ def test_the_whole_way_with_documents(make_database: MakeDatabase):
     assert not [name for name in tables_of(target) if name.startswith(("apelschema", "alembic"))]
     before = whole(target)
 
-    status = ok(apelschema(target, "status", "--json")).json
+    status = ok(inside(target, "status", "--json")).json
     assert set(status) >= STATUS_KEYS
     assert (status["schema"], status["kind"], status["release"]) == ("apelschema.status/1", "server", "2.2.1")
     assert set(status["server"]) == {"family", "version", "galera"}
     assert (status["revision"], status["drift"], status["unfinished"]) == (None, [], None)
     assert status["pending"] == ["221_baseline", *AFTER_221]
 
-    plan = ok(apelschema(target, "upgrade", "2.3.0", "--dry-run", "--json")).json
+    plan = ok(inside(target, "upgrade", "2.3.0", "--dry-run", "--json")).json
     assert (plan["schema"], plan["from"], plan["to"]) == ("apelschema.plan/1", "2.2.1", "2.3.0")
     assert all(set(step) >= STEP_KEYS for step in plan["steps"])
     (rebuild,) = [step for step in plan["steps"] if step["object"] == "NormalisedSummaries" and step["bytes"]]
@@ -63,15 +63,15 @@ def test_the_whole_way_with_documents(make_database: MakeDatabase):
     assert after == pytest.approx(250 * figures["hepscore23"]["normalised_wall_before"], rel=1e-4)
     assert "backfill HybridSuperSummaries" in done.err
 
-    again = ok(apelschema(target, "upgrade", "2.3.0", "--yes"))
+    again = ok(inside(target, "upgrade", "2.3.0", "--yes"))
     assert again.out.endswith("is at 2.3.0 already: nothing to do.\n")
-    verify = ok(apelschema(target, "verify", "--json")).json
+    verify = ok(inside(target, "verify", "--json")).json
     assert (verify["schema"], verify["verdict"]) == ("apelschema.verify/1", "pass")
     assert {"id", "status", "detail"} == set(verify["checks"][0])
 
     ok(apelschema(target, "downgrade", "2.2.1", "--yes", "--json"))
     assert whole(target) == before
-    ok(apelschema(target, "verify"))
+    ok(inside(target, "verify"))
 
 
 @pytest.mark.slow

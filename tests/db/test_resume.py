@@ -1,4 +1,7 @@
-"""Whole runs that were stopped, killed or cut off: the same command again, or the way back, and nothing is amiss."""
+"""Whole runs that were stopped, killed or cut off: the same command again, or the way back, and nothing is amiss.
+
+Every statement of a run meets its fault in tests/faults; here are the ways on from chosen places.
+"""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,9 +24,6 @@ from tests.support.content import POLICY, fill, install_with, stamp
 from tests.support.dump import whole
 from tests.support.faults import Fault, expire_lease, lost_connection, stopped
 from tests.support.runs import current, downgrade, upgrade
-
-EVERY: Final = 50
-"""Of some 220 statements of a whole run, every so manieth meets the fault; steps are tested one by one elsewhere."""
 
 FaultOf = Callable[[Fault], AbstractContextManager[None]]
 
@@ -111,29 +111,6 @@ def cut_off(target: Target, number: int, fault_of: FaultOf) -> bool:
     if fault.struck:
         expire_lease(target)
     return fault.struck
-
-
-@pytest.mark.slow
-@pytest.mark.faults
-@pytest.mark.timeout(300)
-def test_connection_lost_anywhere_in_a_run_and_go_on(old: Target):
-    """Every so many statements, journal, ledger and version row included; then back, and the next one."""
-    before = whole(old)
-    upgrade(old, policy=POLICY)
-    after = whole(old)
-    downgrade(old)
-    number, struck = 1, True
-    while struck:
-        struck = cut_off(old, number, lost_connection)
-        upgrade(old, policy=POLICY)
-        assert whole(old) == after, f"lost at statement {number}"
-        with Session(old) as db:
-            assert Journal(db).unfinished() is None, f"lost at statement {number}"
-            assert current(old) == "230_figures"
-        downgrade(old)
-        assert whole(old) == before, f"lost at statement {number}"
-        number += EVERY
-    assert number > 150  # whole runs
 
 
 @pytest.mark.faults
