@@ -99,6 +99,25 @@ def policy() -> Policy | None:
     return Policy.read(Path(path)) if path else None
 
 
+def sample_options(function: F) -> F:
+    """What a sample is to hold (``sample.Sample``)."""
+    count = click.IntRange(min=0)
+    of_summaries = "rows of Summaries and NormalisedSummaries, half each; else a tenth of the jobs"
+    options = (
+        click.option("--jobs", type=count, default=5000, show_default=True, help="rows of JobRecords in the sample"),
+        click.option("--summaries", type=count, help=of_summaries),
+        click.option("--sites", type=int, default=6, show_default=True),
+        click.option("--months", type=int, default=12, show_default=True),
+        click.option("--seed", type=int, default=1, show_default=True, help="equal seeds give equal databases"),
+        click.option("--lax", is_flag=True, help="as made without strict mode: NULLs, every spelling of nothing"),
+        click.option("--overflow", is_flag=True, help="with a figure that exceeds 64 bits under the rule of 2.3.0"),
+        click.option("--custom", is_flag=True, help="with benchmark types that a policy must name"),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def charset_option(of_what: str) -> Callable[[F], F]:
     """--charset, a word."""
     return click.option("--charset", default="utf8mb4", show_default=True, callback=_charset, help=of_what)

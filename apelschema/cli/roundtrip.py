@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from apelschema import revisions, scratch
 from apelschema.cli.brief import brief
 from apelschema.cli.confirmation import confirm
-from apelschema.cli.options import charset_option, is_target_given, policy, shared, target, wants_json
+from apelschema.cli.options import charset_option, is_target_given, policy, sample_options, shared, target, wants_json
 from apelschema.cli.output import put
 from apelschema.db.connect import Target
 from apelschema.db.dump import Dump
@@ -27,7 +27,6 @@ from apelschema.roundtrip import DEFAULT_NAME, Dumped, RoundTrip, Sampled, Sourc
 from apelschema.runner import Settings
 from apelschema.sample import OLDEST, RELEASES, Sample
 
-_COUNT = click.IntRange(min=0)
 _STRICT_FROM: Final = "2.4.1"
 """From this release on the columns themselves forbid what a lax sample has."""
 
@@ -55,14 +54,7 @@ Examples:
     metavar="FILE",
     help="of mysqldump --routines --triggers (or mariadb-dump), .gz too, instead of a sample",
 )
-@click.option("--jobs", type=_COUNT, default=5000, show_default=True, help="rows of JobRecords in the sample")
-@click.option("--summaries", type=_COUNT, help="rows of Summaries and NormalisedSummaries; else a tenth of the jobs")
-@click.option("--sites", type=int, default=6, show_default=True)
-@click.option("--months", type=int, default=12, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True, help="equal seeds give equal databases")
-@click.option("--lax", is_flag=True, help="as made without strict mode (up to 2.3.0): NULLs, every spelling of nothing")
-@click.option("--overflow", is_flag=True, help="with a figure that exceeds 64 bits under the rule of 2.3.0")
-@click.option("--custom", is_flag=True, help="with benchmark types that a policy must name, and that policy")
+@sample_options
 @charset_option("of the database on the private server")
 @click.option("--accept-stall", is_flag=True, help="Galera: accept that all writes stop while tables are rebuilt")
 @click.option("--keep", is_flag=True, help="leave the scratch database as it is at the end")

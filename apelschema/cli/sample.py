@@ -9,15 +9,13 @@ import click
 
 from apelschema import sampling, scratch
 from apelschema.cli.confirmation import confirm
-from apelschema.cli.options import charset_option, shared, target
+from apelschema.cli.options import charset_option, sample_options, shared, target
 from apelschema.cli.progress import telling
 from apelschema.db.connect import Target, open_connection
 from apelschema.db.session import Session
 from apelschema.errors import CannotRun, ExitCode
 from apelschema.names import quoted
 from apelschema.sample import OLDEST, RELEASES, Sample, policy_text
-
-_COUNT = click.IntRange(min=0)
 
 
 @click.command(
@@ -32,16 +30,7 @@ Examples:
 )
 @shared(policy=False, json=False)
 @click.option("--release", type=click.Choice(RELEASES), default=OLDEST, show_default=True, help="of the schema")
-@click.option("--jobs", type=_COUNT, default=5000, show_default=True, help="rows of JobRecords")
-@click.option(
-    "--summaries", type=_COUNT, help="rows of Summaries and NormalisedSummaries, half each; else a tenth of the jobs"
-)
-@click.option("--sites", type=int, default=6, show_default=True)
-@click.option("--months", type=int, default=12, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True, help="equal seeds give equal databases")
-@click.option("--lax", is_flag=True, help="as made without strict mode, or by hand: NULLs, every spelling of nothing")
-@click.option("--overflow", is_flag=True, help="with a figure that exceeds 64 bits under the rule of 2.3.0")
-@click.option("--custom", is_flag=True, help="with benchmark types that a policy must name")
+@sample_options
 @click.option(
     "--policy-out",
     type=click.Path(path_type=Path, dir_okay=False),

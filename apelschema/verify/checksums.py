@@ -5,22 +5,14 @@ from typing import Final
 from apelschema import checksums
 from apelschema.checksums import Taken
 from apelschema.verify.base import CheckResult, Subject, rows
-from apelschema.verify.conserved import rows_against
-from apelschema.verify.since import weighed
+from apelschema.verify.conserved import by_rows
 
 ID: Final = "checksums"
 
 
 def check(subject: Subject) -> CheckResult:
     """The row checksums that the last run took before it changed anything, against the tables as they are now."""
-    taken = checksums.last_taken(subject.session)
-    if taken is None:
-        return CheckResult(ID, "skipped", "no run of apelschema has taken checksums of this database")
-    comparison = rows_against(subject, taken)
-    if missing := comparison.missing_columns:
-        return CheckResult(ID, "unproved", f"rows cannot be held against run {taken.run} without {', '.join(missing)}")
-    good = _good(subject, taken)
-    return weighed(subject, ID, taken.run, comparison.differences, good, said=comparison.described)
+    return by_rows(subject, ID, lambda taken: _good(subject, taken))
 
 
 def _good(subject: Subject, taken: Taken) -> str:

@@ -27,18 +27,25 @@ def ledger_differences(subject: Subject, run: int) -> list[LedgerDifference]:
     return subject.shared(f"ledger differences {run}", lambda: ledger.live_differences(subject.session, run))
 
 
-def check_sources(subject: Subject) -> CheckResult:
-    """Rows of the sources, but for the one label of 'no infrastructure' and new columns."""
+def by_rows(
+    subject: Subject, name: str, good: Callable[[checksums.Taken], str], without: str | None = None
+) -> CheckResult:
+    """What the row checksums of the last run say, all tables or all but one; ``good`` is told where nothing differs."""
     taken = checksums.last_taken(subject.session)
     if taken is None:
-        return CheckResult(SOURCES, "skipped", "no run of apelschema has taken checksums of this database")
+        return CheckResult(name, "skipped", "no run of apelschema has taken checksums of this database")
     comparison = rows_against(subject, taken)
     if missing := comparison.missing_columns:
         detail = f"rows cannot be held against run {taken.run} without {', '.join(missing)}"
-        return CheckResult(SOURCES, "unproved", detail)
-    found = [each for each in comparison.differences if each.table != _COPIED]
-    good = f"rows of the sources as before run {taken.run}, but for the label of no infrastructure and new columns"
-    return weighed(subject, SOURCES, taken.run, found, good, said=comparison.described)
+        return CheckResult(name, "unproved", detail)
+    found = [each for each in comparison.differences if each.table != without]
+    return weighed(subject, name, taken.run, found, good(taken), said=comparison.described)
+
+
+def check_sources(subject: Subject) -> CheckResult:
+    """Rows of the sources, but for the one label of 'no infrastructure' and new columns."""
+    good = "rows of the sources as before run {}, but for the label of no infrastructure and new columns"
+    return by_rows(subject, SOURCES, lambda taken: good.format(taken.run), without=_COPIED)
 
 
 def check_sums(subject: Subject) -> CheckResult:

@@ -1,7 +1,6 @@
 """Row checksums: whatever changes in a row is found and the row named; what a run is there to change is not."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
 import pytest
 from hypothesis import given
@@ -14,6 +13,7 @@ from apelschema.db.session import Session
 from apelschema.names import CHECKSUMS, KEPT
 from apelschema.row_differences import Comparison
 from tests.conftest import MakeDatabase, OpenSession
+from tests.support.broken import broken
 from tests.support.calls import load_job
 from tests.support.drawn import on_one_database
 from tests.support.install import create_tables, install
@@ -27,20 +27,6 @@ HYBRID = "HybridSuperSummaries"
 TABLES = ("Summaries", "NormalisedSummaries", "SuperSummaries", HYBRID)
 MONTH = "site 3, 2024-05"
 DATED = "2024-06-01 00:00:00"
-
-
-class _Undo(Exception):
-    pass
-
-
-@contextmanager
-def broken(db: Session, *statements: str) -> Iterator[None]:
-    """The database after statements that each change rows, for the length of the block."""
-    with suppress(_Undo), db.transaction():
-        for statement in statements:
-            assert db.execute(statement) > 0, statement
-        yield
-        raise _Undo
 
 
 def fill(db: Session, table: str) -> None:

@@ -1,7 +1,6 @@
 """Runs take row checksums before they change anything; verify holds the tables against them at any time later."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +13,7 @@ from apelschema.revisions import Planned
 from apelschema.steps.base import Standing
 from tests.conftest import OpenSession
 from tests.db.conftest import MakeOld
+from tests.support.broken import broken
 from tests.support.calls import load_job, load_summary, summarise
 from tests.support.content import POLICY, fill, install_with, stamp
 from tests.support.runs import downgrade, upgrade
@@ -21,23 +21,6 @@ from tests.support.servers import TestServer
 
 HEAD = "2.5.0"
 SUMS = ("ledger", "checksums", "way-back")
-
-
-class _Undo(Exception):
-    pass
-
-
-@contextmanager
-def changed(db: Session, *changes: str | Callable[[Session], None]) -> Iterator[None]:
-    """The database after changes, for the length of the block."""
-    with suppress(_Undo), db.transaction():
-        for change in changes:
-            if callable(change):
-                change(db)
-            else:
-                assert db.execute(change) > 0, change
-        yield
-        raise _Undo
 
 
 def results(db: Session) -> dict[str, verify.CheckResult]:
@@ -79,7 +62,7 @@ def test_after_an_upgrade_all_rows_are_as_before(db: Session):
 
 
 def test_rows_written_since_are_unproved_by_site_and_month(db: Session):
-    with changed(db, lambda db: load_summary(db, month=2, vo="new")):
+    with broken(db, lambda db: load_summary(db, month=2, vo="new")):
         found = results(db)
     for name in ("ledger", "checksums"):
         assert found[name].status == "unproved"
@@ -88,14 +71,14 @@ def test_rows_written_since_are_unproved_by_site_and_month(db: Session):
 
 
 def test_row_replaced_by_the_same_is_unproved_in_its_time_alone(db: Session):
-    with changed(db, "UPDATE Summaries SET UpdateTime = NOW() WHERE Month = 2 LIMIT 1"):
+    with broken(db, "UPDATE Summaries SET UpdateTime = NOW() WHERE Month = 2 LIMIT 1"):
         assert statuses(db) == ("pass", "unproved", "skipped")
 
 
 @pytest.mark.parametrize("table", ["Summaries", "NormalisedSummaries", "HybridSuperSummaries"])
 def test_row_changed_without_its_time_fails(db: Session, table: str):
     change = f"UPDATE {table} SET CpuDuration = CpuDuration + 1, UpdateTime = UpdateTime"
-    with changed(db, f"{change} WHERE VOID = 1 AND Year = 2024 LIMIT 1"):
+    with broken(db, f"{change} WHERE VOID = 1 AND Year = 2024 LIMIT 1"):
         found = results(db)
     assert [each.status for each in found.values()] == ["fail", "fail", "skipped"]
     assert f"in 1 sites and months: {table}, SITE-A, " in found["checksums"].detail
@@ -104,7 +87,7 @@ def test_row_changed_without_its_time_fails(db: Session, table: str):
 
 def test_row_deleted_fails_beside_months_that_were_written(db: Session):
     lost = "DELETE FROM NormalisedSummaries WHERE VOID = 3"
-    with changed(db, lambda db: load_summary(db, month=2, vo="new"), lost):
+    with broken(db, lambda db: load_summary(db, month=2, vo="new"), lost):
         found = results(db)
     for name in ("ledger", "checksums"):
         assert found[name].status == "fail"
@@ -113,7 +96,7 @@ def test_row_deleted_fails_beside_months_that_were_written(db: Session):
 
 
 def test_purged_month_of_jobs_is_unproved(db: Session):
-    with changed(db, "DELETE FROM JobRecords WHERE EndYear = 2024 AND EndMonth = 1"):
+    with broken(db, "DELETE FROM JobRecords WHERE EndYear = 2024 AND EndMonth = 1"):
         found = results(db)
     for name in ("ledger", "checksums"):
         assert found[name].status == "unproved"
@@ -123,7 +106,7 @@ def test_purged_month_of_jobs_is_unproved(db: Session):
 
 def test_jobs_of_one_site_gone_fail_where_others_have_theirs(db: Session):
     gone = "DELETE FROM JobRecords WHERE EndYear = 2024 AND EndMonth = 1 AND UpdateTime < '2024-06-01'"
-    with changed(db, lambda db: load_job(db, site="SITE-B", localJobId="new"), gone):
+    with broken(db, lambda db: load_job(db, site="SITE-B", localJobId="new"), gone):
         found = results(db)
     for name in ("ledger", "checksums"):
         assert found[name].status == "fail"
@@ -141,7 +124,7 @@ def test_no_names_of_users_are_shown(db: Session):
         f"UPDATE {table} SET WallDuration = WallDuration + 1, UpdateTime = UpdateTime"
         for table in ("Summaries", "HybridSuperSummaries", "JobRecords")
     ]
-    with changed(db, *changes):
+    with broken(db, *changes):
         shown = str(results(db))
     assert "GlobalUserNameID " in shown
     assert not [name for (name,) in db.rows("SELECT name FROM DNs WHERE name <> 'None'") if name in shown]
@@ -187,13 +170,13 @@ def test_way_back_is_byte_for_byte(small: Session):
     found = results(small)
     assert [each.status for each in found.values()] == ["pass", "pass", "pass"]
     assert "byte for byte as before run 1" in found["way-back"].detail
-    with changed(small, "UPDATE HybridSuperSummaries SET NormalisedWallDuration = 3, UpdateTime = UpdateTime LIMIT 1"):
+    with broken(small, "UPDATE HybridSuperSummaries SET NormalisedWallDuration = 3, UpdateTime = UpdateTime LIMIT 1"):
         found = results(small)
     assert [each.status for each in found.values()] == ["pass", "pass", "fail"]
     assert "before run 1, in 1 sites and months: HybridSuperSummaries, SITE-A, 2024-01" in found["way-back"].detail
-    with changed(small, "UPDATE JobRecords SET InfrastructureType = 'null', UpdateTime = UpdateTime WHERE VOID = 1"):
+    with broken(small, "UPDATE JobRecords SET InfrastructureType = 'null', UpdateTime = UpdateTime WHERE VOID = 1"):
         assert statuses(small) == ("pass", "pass", "fail")
-    with changed(small, lambda db: load_summary(db, month=2, vo="new")):
+    with broken(small, lambda db: load_summary(db, month=2, vo="new")):
         assert statuses(small) == ("unproved", "unproved", "unproved")
 
 

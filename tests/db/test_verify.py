@@ -1,7 +1,6 @@
 """verify says what is right of a good database, and each check fails for what it is there to find."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -18,6 +17,7 @@ from apelschema.sample import Sample, build
 from apelschema.steps.backfill import LEFT_OUT
 from tests.conftest import MakeDatabase, OpenSession
 from tests.official.update import official_text
+from tests.support.broken import broken
 from tests.support.calls import load_normalised, load_summary, summarise
 from tests.support.install import install
 from tests.support.runs import downgrade, upgrade
@@ -27,20 +27,6 @@ CHECKS = list(verify.CHECKS)
 WITHOUT_STATE = ["structure", "definers", "I7", "I10", "doubles", "stale"]
 """What a database is held against on which no run has worked: its release and its own rows."""
 HYBRID = "HybridSuperSummaries"
-
-
-class _Undo(Exception):
-    pass
-
-
-@contextmanager
-def broken(db: Session, *statements: str) -> Iterator[None]:
-    """The database after statements that change rows, for the length of the block."""
-    with suppress(_Undo), db.transaction():
-        for statement in statements:
-            assert db.execute(statement) > 0
-        yield
-        raise _Undo
 
 
 def statuses(report: verify.Report) -> dict[str, str]:

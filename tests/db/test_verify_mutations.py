@@ -13,7 +13,8 @@ from apelschema.db.session import Session
 from apelschema.db.stored import put_back, read_stored
 from apelschema.procedures import create_statement
 from apelschema.sample import Sample, build
-from tests.db.test_verify import broken, detail, failed, statuses
+from tests.db.test_verify import detail, failed, statuses
+from tests.support.broken import broken
 from tests.support.calls import load_normalised, load_summary, summarise
 from tests.support.install import install
 from tests.support.runs import upgrade
