@@ -7,6 +7,7 @@ server; a run that goes on keeps what it noted first.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from apelschema import sql
 from apelschema.db.introspect import has_table
 from apelschema.db.own_table import own_table
 from apelschema.db.retry import retrying
@@ -119,7 +120,7 @@ def copies(column: str) -> str:
 def lookup_rows(table: str, last: int | None = None) -> str:
     """Ids and names of a lookup table, byte for byte, up to an id."""
     row = "CONCAT(t.id, ':', HEX(t.name))"
-    return _whole(f"IFNULL(SUM({_hash(row)}), 0)", table, "TRUE" if last is None else f"t.id <= {last}")
+    return _whole(f"IFNULL(SUM({sql.hashed(row)}), 0)", table, "TRUE" if last is None else f"t.id <= {last}")
 
 
 def repeated_names(table: str) -> str:
@@ -188,8 +189,3 @@ def _by_month(value: str, table: str, condition: str = "TRUE") -> str:
         f"SELECT t.SiteID AS SiteID, t.Year AS Year, t.Month AS Month, {value} AS Value FROM {table} t"
         f" WHERE {condition} GROUP BY t.SiteID, t.Year, t.Month"
     )
-
-
-def _hash(text: str) -> str:
-    """A number of 64 bits that stands for a text; sums of it are exact and know no order."""
-    return f"CAST(CONV(LEFT(SHA2({text}, 256), 16), 16, 10) AS DECIMAL(20,0))"

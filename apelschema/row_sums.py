@@ -155,7 +155,7 @@ def _sum(source: Source, listed: Sequence[str]) -> str:
         return "0"
     # One character set for all, so that neither the table's nor the connection's matters. NULL is told from 'NULL'.
     texts = ", ".join(f"QUOTE(CONVERT({value} USING utf8mb4))" for value in listed)
-    row = f"CAST(CONV(LEFT(SHA2(CONCAT_WS(',', {texts}), 256), 16), 16, 10) AS DECIMAL(20,0))"
+    row = sql.hashed(f"CONCAT_WS(',', {texts})")
     return f"SUM({row} * ({SHIFT} + {number_of(source.key)}))"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from apelschema import sql
 from apelschema.catalogue.difference import Difference
 from apelschema.db.introspect import read_schema
 from apelschema.db.schema import Schema, Table
@@ -107,10 +108,10 @@ def _table(session: Session, table: Table) -> TableState:
     if not key and table.primary_key == ("id",):
         key, places = ("id",), [f"`id` DIV {_BLOCK}"]
     values = ", ".join(f"IFNULL(HEX(CAST({quoted(each)} AS BINARY)), '-')" for each in table.column_names)
-    hashed = f"CAST(CONV(LEFT(SHA2(CONCAT_WS(',', {values}), 256), 16), 16, 10) AS UNSIGNED)"
+    row = f"CONCAT_WS(',', {values})"
     group = f" GROUP BY {', '.join(places)}" if places else ""
     chosen = "".join(f"{each}, " for each in places)
-    rows = session.stream(f"SELECT {chosen}COUNT(*), SUM({hashed}) FROM {quoted(table.name)}{group}")
+    rows = session.stream(f"SELECT {chosen}COUNT(*), SUM({sql.hashed(row)}) FROM {quoted(table.name)}{group}")
     sums = {tuple(place): Sum(int(count), int(hashes or 0)) for *place, count, hashes in rows if count}
     text = str(session.rows(f"SHOW CREATE TABLE {quoted(table.name)}")[0][1])
     return TableState(_COUNTER.sub("", text), key, sums)
