@@ -166,13 +166,18 @@ def _figures(subject: Subject, *values: str) -> Sequence[str]:
     rule = Normalisation(subject.policy, "t")
     return [
         f"{jobs} AS NumberOfJobs",
-        f"LEAST({wall}, {LARGEST}) AS WallDuration",
-        f"LEAST({cpu}, {LARGEST}) AS CpuDuration",
+        f"{_clamped(wall)} AS WallDuration",
+        f"{_clamped(cpu)} AS CpuDuration",
         f"{earliest} AS EarliestEndTime",
         f"{latest} AS LatestEndTime",
         f"{rule.value(wall, rule.new_factor)} AS NormalisedWallDuration",
         f"{rule.value(cpu, rule.new_factor)} AS NormalisedCpuDuration",
     ]
+
+
+def _clamped(duration: str) -> str:
+    """At most the largest BIGINT UNSIGNED; as DECIMAL, since MariaDB 10.5 compares such integers as if signed."""
+    return f"LEAST(CAST({duration} AS DECIMAL(65,0)), {LARGEST})"
 
 
 def _has_other_source(source: str) -> str:
