@@ -77,7 +77,7 @@ def test_routines_made_without_strict_mode_or_by_another_definer_are_no_differen
     statement = procedures.text("routine", "SiteLookup", "2.2.1")
     db.execute("DROP FUNCTION SiteLookup")
     db.execute(procedures.create_statement(statement, definer="somebody@else"))
-    assert found(db) == []
+    assert [each for each in found(db) if not each.tolerated] == []
 
 
 def test_a_database_without_server_extra_is_exact_too(installed: Session):
@@ -125,7 +125,7 @@ def test_a_stricter_not_null_is_tolerated_a_looser_null_is_not(installed: Sessio
         ("ALTER TABLE JobRecords DROP INDEX UASIdx", "JobRecords.UASIdx", False),
         ("ALTER TABLE Summaries ADD INDEX mine (Year)", "Summaries.mine", True),
         ("ALTER TABLE Sites ADD UNIQUE INDEX mine (name)", "Sites.mine", False),
-        ("ALTER TABLE Sites ENGINE = MyISAM", "Sites", False),
+        ("ALTER TABLE SyncRecords ENGINE = MyISAM", "SyncRecords", False),
         ("ALTER TABLE Sites ALTER COLUMN name SET DEFAULT 'x'", "Sites.name", False),
         ("ALTER TABLE Summaries MODIFY NodeCount INT NOT NULL AFTER Processors", "Summaries", False),
         ("DROP TABLE SyncRecords", "SyncRecords", False),

@@ -319,16 +319,16 @@ def test_way_back_reverses_what_the_summariser_did_to_months_that_the_policy_lef
 
 
 def test_account_that_may_not_see_a_table_proves_nothing(good: Target, server: TestServer, session: OpenSession):
-    server.execute("CREATE USER IF NOT EXISTS 'apel_peeper'@'localhost'")
+    server.execute("CREATE USER IF NOT EXISTS 'apel_peeper'@'%'")
     try:
         for table in ("Sites", "JobRecords", "Summaries", HYBRID, "SyncRecords", "alembic_version"):
-            server.execute(f"GRANT SELECT ON {good.database}.{table} TO 'apel_peeper'@'localhost'")
-        server.execute(f"GRANT INSERT ON {good.database}.NormalisedSummaries TO 'apel_peeper'@'localhost'")
+            server.execute(f"GRANT SELECT ON {good.database}.{table} TO 'apel_peeper'@'%'")
+        server.execute(f"GRANT INSERT ON {good.database}.NormalisedSummaries TO 'apel_peeper'@'%'")
         report = verify.run(session(replace(good, user="apel_peeper", password="")))
         assert statuses(report)["structure"] == "fail"
         assert statuses(report)["doubles"] == "unproved"
     finally:
-        server.execute("DROP USER 'apel_peeper'@'localhost'")
+        server.execute("DROP USER 'apel_peeper'@'%'")
 
 
 def test_database_of_something_else_is_refused(make_database: MakeDatabase, session: OpenSession):

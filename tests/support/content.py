@@ -61,21 +61,22 @@ _TABLES: Final = (
     "SyncRecords", "LastUpdated",
 )  # fmt: skip
 
-_recorded: dict[bool, dict[str, list[tuple[Any, ...]]]] = {}
-"""Rows of the content, by ``lax``: made by the routines once, copied from then on."""
+_recorded: dict[tuple[bool, str], dict[str, list[tuple[Any, ...]]]] = {}
+"""Rows of the content, by ``lax`` and collation: made by the routines once, copied from then on."""
 
 
 def fill(db: Session, *, lax: bool) -> None:
     """Fill an installed 2.2.1 database; ``lax`` says that its routines were made under an empty sql_mode."""
-    if lax in _recorded:
-        for table, rows in _recorded[lax].items():
+    kind = lax, str(db.value("SELECT @@collation_database"))
+    if kind in _recorded:
+        for table, rows in _recorded[kind].items():
             listed = "(" + ", ".join(["%s"] * len(rows[0])) + ")"
             values = [value for row in rows for value in row]
             db.execute(f"INSERT INTO {table} VALUES {', '.join([listed] * len(rows))}", values)
         _drop_oldest_partition(db)
         return
     _make(db, lax)
-    _recorded[lax] = {table: db.rows(f"SELECT * FROM {table}") for table in _TABLES}
+    _recorded[kind] = {table: db.rows(f"SELECT * FROM {table}") for table in _TABLES}
 
 
 def _drop_oldest_partition(db: Session) -> None:

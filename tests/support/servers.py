@@ -84,6 +84,8 @@ def _container(image: str) -> Iterator[Target]:
         container = DockerContainer(image).with_exposed_ports(3306)
         for variable in ("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD"):
             container = container.with_env(variable, password)
+        if in_memory():
+            container = container.with_tmpfs_mount("/var/lib/mysql")
         container.start()
     except Exception as error:
         raise CannotRun(
