@@ -23,6 +23,9 @@ _LEAST_WEIGHT: Final = 1000.0
 _LEDGER_PART: Final = 0.25
 """Adding rows up costs about so much of changing them."""
 
+_CHECKSUMS_PART: Final = 0.5
+"""So does hashing them whole."""
+
 BETWEEN_PIECES: Final = "after the piece at hand"
 AFTER_STATEMENT: Final = "when this statement has ended"
 
@@ -75,8 +78,10 @@ class Telling(Listener):
     def expects(self, steps: Iterable[PlannedStep], sizes: Iterable[TableSize]) -> None:
         """What the run will cost, in rows: without it all steps weigh the same."""
         weights = {each.planned.name: _weight(each) for each in steps}
-        added_up = _LEDGER_PART * sum(each.rows for each in sizes if each.name in TABLES)
-        self._weights = {f"ledger {BEFORE}": added_up, **weights, f"ledger {AFTER}": added_up}
+        rows = sum(each.rows for each in sizes if each.name in TABLES)
+        proofs = {"ledger": _LEDGER_PART * rows, "checksums": _CHECKSUMS_PART * rows}
+        before, after = ({f"{name} {moment}": each for name, each in proofs.items()} for moment in (BEFORE, AFTER))
+        self._weights = {**before, **weights, **after}
 
     def began(self, plan: Sequence[Planned], resumed: bool, took_over: str | None) -> None:
         """How many steps, and whether an earlier run goes on."""

@@ -135,7 +135,7 @@ def test_the_block_fits_and_says_all(width: int, monkeypatch: pytest.MonkeyPatch
     assert len(lines) == (6 if width == 80 else 5)
     for part in (
         "230_figures: backfill HybridSuperSummaries", "step 2/2", "50%", "50,000 of about 100,000 rows", "0:00:33",
-        "0:00:28 left", "1,818 rows/s", "whole run", "about 0:00:", "Longest wait for a lock: 0.0 s",
+        "0:00:28 left", "1,818 rows/s", "whole run", "about 0:01:20 left", "Longest wait for a lock: 0.0 s",
         "Ctrl-C stops after the piece at hand; the same command goes on then.",
     ):  # fmt: skip
         assert part in text
