@@ -128,7 +128,7 @@ def _what_is_lost(session: Session, settings: Settings, way: Way) -> str:
     """Whether the way back is lossless as things stand; raises FoundWrong where it is not and need be accepted."""
     context = runner.surroundings(session, settings, list(way.listed))
     preflight.demand(context, way.listed, accept_folding=settings.accept_folding)
-    found = preflight.losses(context, way.listed)
+    found = preflight.losses(context, way.listed) if settings.accept_folding else []
     if not found:
         return "The way back is lossless: nothing came in that the older release cannot hold."
     return "The way back folds, and keeps aside for going forward again: " + "; ".join(map(str, found)) + "."
