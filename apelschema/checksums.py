@@ -130,14 +130,23 @@ def take(
 ) -> None:
     """Take the checksums of a run, all in one transaction; the columns of ``scope`` are looked up here.
 
-    ``tell`` gets the tables done and their number. Raises Stopped when locks do not become free.
+    ``tell`` gets the tables and queries of ``merging`` done, and their number. Raises Stopped when locks do not
+    become free.
     """
     there = replace(scope, columns=live_columns(session))
+    parts = len(there.sources) + len(merging)
 
     def work() -> None:
         with session.transaction():
-            _take_cells(session, run_id, there, tell)
-            _note_merges(session, run_id, there, merging)
+            session.execute(f"DELETE FROM {CHECKSUMS} WHERE Run = %s", (run_id,))
+            kept = kept_jobs(session) if there.jobs else []
+            for number, source in enumerate(there.sources):
+                tell(number, parts)
+                _take_cells(session, run_id, there, source, kept)
+            for number, each in enumerate(merging, start=len(there.sources)):
+                tell(number, parts)
+                _note_merges(session, run_id, there, each)
+            tell(parts, parts)
             session.execute(
                 f"REPLACE INTO {TAKEN} (Run, TakenAt, BesideWriters, Scope) VALUES (%s, UTC_TIMESTAMP(6), %s, %s)",
                 (run_id, int(beside_writers), json.dumps(asdict(there))),
@@ -195,27 +204,21 @@ def kept_jobs(session: Session) -> list[str]:
     return sorted(str(name) for (name,) in rows)
 
 
-def _take_cells(session: Session, run_id: int, scope: Scope, tell: Callable[[int, int | None], None]) -> None:
-    session.execute(f"DELETE FROM {CHECKSUMS} WHERE Run = %s", (run_id,))
-    kept = kept_jobs(session) if scope.jobs else []
-    for done, source in enumerate(scope.sources):
-        tell(done, len(scope.sources))
-        now = cells(source, kept, scope.conserved(source), scope.whole(source))
+def _take_cells(session: Session, run_id: int, scope: Scope, source: Source, kept: Sequence[str]) -> None:
+    now = cells(source, kept, scope.conserved(source), scope.whole(source))
+    session.execute(
+        f"INSERT INTO {CHECKSUMS} (Run, SourceTable, {', '.join(COLUMNS)})"
+        f" SELECT {int(run_id)}, '{source.table}', n.* FROM ({now}) n"
+    )
+
+
+def _note_merges(session: Session, run_id: int, scope: Scope, merging: Merging) -> None:
+    key = next((source.key for source in scope.sources if source.table == merging.table), None)
+    if key is not None:
+        groups = f"m.SiteID, m.Year, m.Month, {cell_of(key, 'm')}"
         session.execute(
-            f"INSERT INTO {CHECKSUMS} (Run, SourceTable, {', '.join(COLUMNS)})"
-            f" SELECT {int(run_id)}, '{source.table}', n.* FROM ({now}) n"
+            f"UPDATE {CHECKSUMS} c JOIN (SELECT {groups} AS Cell, COUNT(*) AS Number FROM ({merging.query}) m"
+            f" GROUP BY {groups}) g ON g.SiteID = c.SiteID AND g.Year = c.Year AND g.Month = c.Month"
+            " AND g.Cell = c.Cell SET c.Merges = c.Merges + g.Number"
+            f" WHERE c.Run = {int(run_id)} AND c.SourceTable = '{merging.table}'"
         )
-    tell(len(scope.sources), len(scope.sources))
-
-
-def _note_merges(session: Session, run_id: int, scope: Scope, merging: Sequence[Merging]) -> None:
-    sources = {source.table: source for source in scope.sources}
-    for each in merging:
-        if each.table in sources:
-            groups = f"m.SiteID, m.Year, m.Month, {cell_of(sources[each.table].key, 'm')}"
-            session.execute(
-                f"UPDATE {CHECKSUMS} c JOIN (SELECT {groups} AS Cell, COUNT(*) AS Number FROM ({each.query}) m"
-                f" GROUP BY {groups}) g ON g.SiteID = c.SiteID AND g.Year = c.Year AND g.Month = c.Month"
-                " AND g.Cell = c.Cell SET c.Merges = c.Merges + g.Number"
-                f" WHERE c.Run = {int(run_id)} AND c.SourceTable = '{each.table}'"
-            )

@@ -67,7 +67,7 @@ class LineTelling(Telling):
         shown = (
             f"{meter.done:,} of about {meter.total:,}{unit}" if meter.total else "",
             f"{part:.0%}" if part is not None else "",
-            f"{meter.rate:,.0f}{unit} a second" if meter.rate else "",
+            f"{meter.rate:,.0f}{unit} a second" if meter.rate and unit else "",
             f"{duration(meter.took(now))} so far",
             f"{duration(left)} left" if left is not None else "",
             f"held up by a lock for {self.waits.now:.1f} s" if self.waits.now else "",
