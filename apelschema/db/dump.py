@@ -53,13 +53,17 @@ class Unfinished(ValueError):
 
 
 @cache
-def _span(delimiter: str) -> re.Pattern[str]:
-    """What goes on until a delimiter, or a text, name or comment that is not closed; in one pass, without return."""
+def _piece(delimiter: str) -> re.Pattern[str]:
+    """A piece of what goes on until a delimiter, or a text, name or comment that is not closed; never empty.
+
+    One at a time: a repetition of them would keep a way back from each, and Python before 3.11.5 is wrong about
+    possessive ones (gh-106052).
+    """
     end, first = re.escape(delimiter), re.escape(delimiter[0])
     return re.compile(
-        rf"""(?:[^'"`/#{first}-]++|(?!{end})(?:"""
-        r"""'[^'\\]*+(?:\\.[^'\\]*+)*+'|"[^"\\]*+(?:\\.[^"\\]*+)*+"|`[^`]*+`|/\*(?!M?!).*?\*/"""
-        r"""|--(?=\s|\Z)[^\n]*+|#[^\n]*+|(?!/\*(?!M?!))[^'"`]))*+""",
+        rf"""[^'"`/#{first}-]+|(?!{end})(?:"""
+        r"""'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"|`[^`]*`|/\*(?!M?!).*?\*/"""
+        r"""|--(?=\s|\Z)[^\n]*|#[^\n]*|(?!/\*(?!M?!))[^'"`])""",
         re.DOTALL,
     )
 
@@ -104,8 +108,9 @@ class Splitter:
             if closed is None:
                 return None
             self._open, place = "", closed.end()
-        passed = _span(self._delimiter).match(line, place)
-        place = passed.end() if passed else place
+        piece = _piece(self._delimiter)
+        while passed := piece.match(line, place):
+            place = passed.end()
         if line.startswith(self._delimiter, place):
             return place, place + len(self._delimiter)
         self._open = "/*" if line.startswith("/*", place) else line[place : place + 1]
