@@ -24,7 +24,7 @@ HEAD: Final = "2.5.0"
 TABLES: Final = ("Summaries", "NormalisedSummaries", "HybridSuperSummaries")
 CONSERVED: Final = ("NumberOfJobs", "WallDuration", "CpuDuration")
 
-EVERY: Final = 27
+EVERY: Final = 19
 
 Sums = dict[str, list[tuple[Any, ...]]]
 
@@ -301,7 +301,7 @@ def _load(db: Session, kind: str, month: dict[str, Any]) -> None:
 
 
 @settings(
-    max_examples=2,
+    max_examples=4,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -469,7 +469,7 @@ def empty(server: TestServer) -> Iterator[Target]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@settings(max_examples=3, deadline=None, phases=[Phase.explicit, Phase.generate], derandomize=True)
+@settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate], derandomize=True)
 @example(
     rows=[("custom", "10", MONTHS[0], 1000, "old", False), ("custom", "10", MONTHS[0], 1000, "released", False)],
     policies=[Policy("released"), Policy("keep-old", "since 2024-01"), Policy("released")],
