@@ -15,7 +15,7 @@ from apelschema.db.session import Session
 from apelschema.errors import CannotRun
 from apelschema.names import VERSION_TABLE
 from apelschema.resources import folder
-from apelschema.steps.base import Direction, Step
+from apelschema.steps.base import Description, Direction, Standing, State, Step
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,23 @@ class Planned:
     def name(self) -> str:
         """For people and the journal."""
         return f"{self.revision}: {'' if self.direction == 'do' else 'undo '}{self.step.key}"
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step of a plan with how things stand now and what it would mean."""
+
+    planned: Planned
+    standing: Standing
+    description: Description
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is to be done, or undone, in this step."""
+        state = self.standing.state
+        if self.planned.direction == "do":
+            return state in (State.DONE, State.BEYOND)
+        return self.planned.step.stays or state is State.ABSENT
 
 
 def configuration(kind: str = "server") -> Config:

@@ -22,8 +22,8 @@ from apelschema.journal import Journal, Run
 from apelschema.listener import Listener
 from apelschema.policy import Policy
 from apelschema.procedures import Ours
-from apelschema.revisions import Planned
-from apelschema.steps.base import Context, Description, Standing
+from apelschema.revisions import Planned, PlannedStep
+from apelschema.steps.base import Context
 
 SETTINGS: Final = "apelschema_settings"
 """Name under which Alembic's configuration carries the settings to migrations/env.py."""
@@ -41,15 +41,6 @@ class Settings:
     accept_folding: bool = False
     accept_changed: frozenset[str] = frozenset()
     listener: Listener = field(default_factory=Listener)
-
-
-@dataclass(frozen=True)
-class PlannedStep:
-    """A step of a plan with how things stand now and what it would mean."""
-
-    planned: Planned
-    standing: Standing
-    description: Description
 
 
 @dataclass(frozen=True)

@@ -3,40 +3,41 @@
 A new one is a file of its own with a ``CHECK``, listed here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
-from apelschema.checks import (
-    benchmark_types,
-    definers,
-    encryption,
-    galera,
-    kind,
-    other_run,
-    policy_change,
-    privileges,
-    read_only,
-    writers,
-)
+from apelschema.checks import data, order, privileges, server, structure, writers
 from apelschema.checks.base import Check, Finding, Severity, Situation, Writers
+from apelschema.checks.budget import Budget, OutOfTime
+from apelschema.checks.data import policy_change
+from apelschema.checks.structure import kind
+from apelschema.checks.writers import connections
 from apelschema.db.errors import DatabaseError, lost_connection, number
 from apelschema.errors import ApelschemaError, CannotRun, ExitCode, FoundWrong
 from apelschema.revisions import Planned
 
 __all__ = [
     "ALL",
+    "GROUPS",
+    "Budget",
     "Check",
     "Finding",
     "Severity",
     "Situation",
+    "Verdict",
     "Writers",
     "blockers",
     "demand",
+    "kinds",
+    "look_at_all",
     "policy_changes",
     "run",
+    "verdict",
     "wait_for_writers",
 ]
+
+Verdict = Literal["pass", "warn", "block"]
 
 
 def _registered(listed: Iterable[Check]) -> tuple[Check, ...]:
@@ -49,27 +50,48 @@ def _registered(listed: Iterable[Check]) -> tuple[Check, ...]:
     return checks
 
 
-ALL: Final = _registered(
-    (
-        kind.CHECK,
-        other_run.CHECK,
-        encryption.CHECK,
-        read_only.CHECK,
-        privileges.CHECK,
-        definers.CHECK,
-        galera.CHECK,
-        benchmark_types.CHECK,
-        policy_change.CHECK,
-        writers.CHECK,
-    )
-)
-"""Every check, in the order of its findings."""
+GROUPS: Final[Mapping[str, tuple[Check, ...]]] = {
+    "server": server.CHECKS,
+    "privileges": privileges.CHECKS,
+    "structure": structure.CHECKS,
+    "writers": writers.CHECKS,
+    "data": data.CHECKS,
+    "order of systems": order.CHECKS,
+}
+"""All checks by what they are about, in the order of their findings."""
+
+ALL: Final = _registered(check for group in GROUPS.values() for check in group)
 
 
 def run(situation: Situation, planned: Sequence[Planned]) -> list[Finding]:
-    """Run all checks for the steps to come; one that fails to run is a finding itself."""
+    """What a run looks at before it changes anything, for the steps to come; one that fails to run is a finding."""
     situation = replace(situation, planned=tuple(planned))
-    return [finding for check in ALL for finding in _looked(check, situation)]
+    return [finding for check in ALL if check.before_upgrade for finding in _looked(check, situation)]
+
+
+def look_at_all(
+    situation: Situation, planned: Sequence[Planned], on_check: Callable[[str], None] = lambda title: None
+) -> list[Finding]:
+    """Every check for the steps to come; one that fails to run, or has no time left, is a finding itself."""
+    situation = replace(situation, planned=tuple(planned))
+    found: list[Finding] = []
+    for check in ALL:
+        on_check(check.title)
+        found += _surely_looked(check, situation)
+    return found
+
+
+def kinds(situation: Situation) -> list[Finding]:
+    """What stands against the database because it is another than that of an APEL server."""
+    return kind.CHECK.look(situation)
+
+
+def verdict(findings: Iterable[Finding]) -> Verdict:
+    """The sum of findings: what was not looked at may hide anything, so it never passes."""
+    severities = {each.severity for each in findings}
+    if "blocker" in severities:
+        return "block"
+    return "warn" if severities & {"warning", "not_checked"} else "pass"
 
 
 def policy_changes(situation: Situation, planned: Sequence[Planned]) -> list[Finding]:
@@ -97,7 +119,7 @@ def demand(situation: Situation, planned: Sequence[Planned]) -> None:
 def wait_for_writers(situation: Situation) -> None:
     """With ``writers`` "wait", return only when no other connection of the database is seen any more."""
     if situation.writers == "wait":
-        writers.wait(situation)
+        connections.wait(situation)
 
 
 def error_of(found: Sequence[Finding]) -> ApelschemaError:
@@ -117,9 +139,28 @@ def _why(finding: Finding) -> str:
 
 def _looked(check: Check, situation: Situation) -> list[Finding]:
     try:
+        situation.budget.demand()
         return check.look(situation)
+    except OutOfTime:
+        message = f"{check.title}: not looked at to the end within {situation.budget.seconds:.0f} seconds."
+        return [Finding(check.id, "not_checked", "", message, "Give more time with --max-seconds.")]
     except DatabaseError as error:
         if lost_connection(error):
             raise
-        message = f"{check.title}: could not be looked at (error {number(error)} of the server)."
-        return [Finding(check.id, "not_checked", "", message)]
+        return [_not_looked(check, f"error {number(error)} of the server")]
+
+
+def _surely_looked(check: Check, situation: Situation) -> list[Finding]:
+    """The same, and whatever is wrong with one check does not take the others along."""
+    try:
+        return _looked(check, situation)
+    except DatabaseError:
+        raise
+    except ApelschemaError as error:
+        return [_not_looked(check, error.what)]
+    except Exception as error:
+        return [_not_looked(check, f"a bug in apelschema, {type(error).__name__}")]
+
+
+def _not_looked(check: Check, reason: str) -> Finding:
+    return Finding(check.id, "not_checked", "", f"{check.title}: could not be looked at ({reason}).")

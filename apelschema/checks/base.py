@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from apelschema.checks.budget import Budget
+from apelschema.db.introspect import has_table, read_schema, read_table
+from apelschema.db.schema import Schema
 from apelschema.db.session import Session
 from apelschema.errors import ExitCode
 from apelschema.policy import Policy
@@ -39,7 +42,10 @@ def _say_nothing(text: str) -> None:
 
 @dataclass(frozen=True)
 class Situation:
-    """Everything that checks look at; ``planned`` are the steps to come, ``tell`` takes a sentence for people."""
+    """Everything that checks look at; ``planned`` are the steps to come, ``tell`` takes a sentence for people.
+
+    ``budget`` is the time that is left: checks that read rows of APEL's tables do so through ``rows`` and ``value``.
+    """
 
     session: Session
     policy: Policy
@@ -47,6 +53,21 @@ class Situation:
     accept_stall: bool = False
     planned: Sequence[Planned] = ()
     tell: Callable[[str], None] = field(default=_say_nothing, compare=False)
+    budget: Budget = field(default_factory=Budget, compare=False)
+
+    @property
+    def live(self) -> Schema:
+        """The schema; read once where nothing changes it (``introspect.seen_once``)."""
+        return read_schema(self.session)
+
+    def rows(self, sql: str, args: Any = None) -> list[tuple[Any, ...]]:
+        """All rows of a query, if it ends in time; raises OutOfTime."""
+        return self.budget.rows(self.session, sql, args)
+
+    def value(self, sql: str, args: Any = None) -> Any:
+        """The first value of the first row, None when there is no row; raises OutOfTime."""
+        rows = self.rows(sql, args)
+        return rows[0][0] if rows else None
 
     def steps(self, direction: Direction = "do") -> list[Step]:
         """The planned steps of one direction."""
@@ -54,13 +75,12 @@ class Situation:
 
     def has_table(self, name: str) -> bool:
         """Whether a table is there: before a first upgrade the database may be empty, or not APEL's at all."""
-        return bool(
-            self.session.value(
-                "SELECT COUNT(*) FROM information_schema.TABLES"
-                " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND TABLE_TYPE = 'BASE TABLE'",
-                (name,),
-            )
-        )
+        return has_table(self.session, name)
+
+    def has_column(self, table: str, column: str) -> bool:
+        """Whether a table is there and has a column: releases differ in theirs."""
+        found = read_table(self.session, table)
+        return found is not None and found.has_column(column)
 
 
 Look = Callable[[Situation], list[Finding]]
@@ -68,9 +88,14 @@ Look = Callable[[Situation], list[Finding]]
 
 @dataclass(frozen=True)
 class Check:
-    """One check: ``look`` only reads, and never locks longer than a statement."""
+    """One check: ``look`` only reads, and never locks longer than a statement.
+
+    ``before_upgrade`` says that a run looks at it too, right before it changes anything: what a run cannot stand, and
+    what is seen at once. The others take time or are for planning, and only ``apelschema check`` looks at them.
+    """
 
     id: str
     title: str
     why: str
     look: Look
+    before_upgrade: bool = False

@@ -11,10 +11,8 @@ from apelschema.errors import Stopped
 from apelschema.ledger import AFTER, BEFORE, TABLES
 from apelschema.listener import Listener, Outcome
 from apelschema.report.base import plural
-from apelschema.report.plan import is_settled
 from apelschema.report.upgrade import Phase
-from apelschema.revisions import Planned
-from apelschema.runner import PlannedStep
+from apelschema.revisions import Planned, PlannedStep
 from apelschema.steps.base import Standing, State
 
 _LEAST_WEIGHT: Final = 1000.0
@@ -204,5 +202,5 @@ def _said_of(outcome: Outcome, seconds: float) -> str:
 
 
 def _weight(step: PlannedStep) -> float:
-    rows = 0 if is_settled(step) else step.description.rows or 0
-    return _LEAST_WEIGHT * (not is_settled(step)) + rows
+    rows = 0 if step.is_settled else step.description.rows or 0
+    return _LEAST_WEIGHT * (not step.is_settled) + rows

@@ -57,6 +57,8 @@ DEADLOCK: Final = 1213
 CHANGED_SINCE_READ: Final = 1020
 CONNECTION_KILLED: Final = 1927
 ABORTED: Final = 1152
+STATEMENT_TIMEOUT_MARIADB: Final = 1969
+QUERY_TIMEOUT_MYSQL: Final = 3024
 
 _ACCOUNT: Final = re.compile(r"(?:user )?'[^']*'@'[^']*'")
 _TRANSIENT: Final = frozenset({LOCK_WAIT_TIMEOUT, DEADLOCK, CHANGED_SINCE_READ})
@@ -74,6 +76,11 @@ _DENIED: Final = frozenset(
         BINLOG_CREATE_NEEDS_SUPER,
     }
 )
+
+
+def is_out_of_time(error: BaseException) -> bool:
+    """Whether the server ended a statement that ran longer than the session's limit."""
+    return number(error) in (STATEMENT_TIMEOUT_MARIADB, QUERY_TIMEOUT_MYSQL)
 
 
 def number(error: BaseException) -> int | None:

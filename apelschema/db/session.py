@@ -176,6 +176,20 @@ class Session:
                     self._set_names(before[1], before[2])
                     self.execute("SET SESSION sql_mode = %s", (before[0],))
 
+    def limit_statements(self, seconds: float | None) -> None:
+        """Let the server end queries that run longer (``db.errors.is_out_of_time``); None for no limit.
+
+        MariaDB limits every statement, MySQL only those that read.
+        """
+        if self.server.limits_statement_time:
+            self.execute("SET SESSION max_statement_time = %s", (seconds or 0,))
+        else:
+            self.execute("SET SESSION max_execution_time = %s", (round((seconds or 0) * 1000),))
+
+    def only_read(self) -> None:
+        """Let the server refuse every write of this session from now on (error 1792); each statement ends by itself."""
+        self.execute("SET SESSION TRANSACTION READ ONLY")
+
     def is_encrypted(self) -> bool:
         """Whether this connection goes through TLS."""
         row = self.one("SHOW SESSION STATUS LIKE 'Ssl_cipher'")

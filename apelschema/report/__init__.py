@@ -7,7 +7,7 @@ from apelschema.report.roundtrip import RoundTripDocument
 from apelschema.report.status import StatusDocument
 from apelschema.report.upgrade import UpgradeDocument
 from apelschema.report.verify import VerifyDocument
-from apelschema.report.way import Way
+from apelschema.way import Way
 
 __all__ = [
     "CleanupDocument",

@@ -12,12 +12,10 @@ from apelschema.db.sizes import TableSize
 from apelschema.report.base import Document, grid, heading, line, number, paragraph, plural, size
 from apelschema.report.findings import finding_as_json, findings_as_text
 from apelschema.report.outlook import Coming, coming
-from apelschema.report.plan_steps import Columns, is_settled, standing_ones, steps_as_text
+from apelschema.report.plan_steps import Columns, standing_ones, steps_as_text
 from apelschema.report.plan_totals import Totals
-from apelschema.report.way import Way
-from apelschema.runner import PlannedStep
-
-__all__ = ["PlanDocument", "is_settled"]
+from apelschema.revisions import PlannedStep
+from apelschema.way import Way
 
 
 @dataclass(frozen=True)
@@ -76,18 +74,18 @@ class PlanDocument(Document):
         for revision, group in groupby(numbered, key=lambda each: each[1].planned.revision):
             steps = list(group)
             known = coming(revision)
-            settled = [each for each in steps if is_settled(each[1])]
+            settled = [each for each in steps if each[1].is_settled]
             yield _headline(known)
             if settled and not self.verbose:
                 yield paragraph((standing_ones([each for _, each in settled]), "dim"))
-            if shown := steps if self.verbose else [each for each in steps if not is_settled(each[1])]:
+            if shown := steps if self.verbose else [each for each in steps if not each[1].is_settled]:
                 if not headed:
                     yield line((columns.header, "dim"))
                 headed = True
                 yield from steps_as_text(shown, columns, verbose=self.verbose)
 
     def _summary(self) -> tuple[str | tuple[str, str], ...]:
-        left = sum(not is_settled(each) for each in self.steps)
+        left = sum(not each.is_settled for each in self.steps)
         return (f"{left} of {plural(len(self.steps), 'step')} would do something. ", ("Nothing was changed.", "bold"))
 
     def _next(self) -> str:

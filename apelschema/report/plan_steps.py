@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from apelschema.report.base import line, number, paragraph, plural, printable, shortened, size
-from apelschema.runner import PlannedStep
+from apelschema.revisions import PlannedStep
 from apelschema.steps.base import State
 
 _STYLES: Final = {
@@ -26,14 +26,6 @@ _TOGETHER: Final = ("routine", "view", "support", "create")
 """Kinds of steps that come in numbers and cost nothing to speak of."""
 
 Numbered = tuple[int, PlannedStep]
-
-
-def is_settled(step: PlannedStep) -> bool:
-    """Whether nothing is to be done, or undone, in this step."""
-    state = step.standing.state
-    if step.planned.direction == "do":
-        return state in (State.DONE, State.BEYOND)
-    return step.planned.step.stays or state is State.ABSENT
 
 
 def standing_ones(steps: Sequence[PlannedStep]) -> str:
@@ -55,7 +47,7 @@ class Columns:
     def of(cls, steps: Sequence[PlannedStep], width: int) -> "Columns":
         """What the steps need, cut to what there is."""
         digits = len(str(len(steps))) * 2 + 1
-        needed = max((len(_name(each)) for each in steps if not is_settled(each)), default=10)
+        needed = max((len(_name(each)) for each in steps if not each.is_settled), default=10)
         wide = width >= _WIDE
         return cls(digits, min(needed, max(width - digits - (40 if wide else 31), 20)), width)
 
@@ -110,7 +102,7 @@ def _several(members: Sequence[Numbered], columns: Columns) -> Iterator[Renderab
 def _alone(numbered: Numbered, columns: Columns, *, verbose: bool) -> Iterator[RenderableType]:
     place, step = numbered
     yield from _row(str(place), _name(step), step, columns)
-    for statement in step.description.sql if not is_settled(step) or verbose else ():
+    for statement in step.description.sql if not step.is_settled or verbose else ():
         yield from _statement(statement, columns, verbose=verbose)
     for difference in step.standing.differences:
         yield paragraph((f"- {difference}", "red"), indent=_INDENT)
@@ -121,7 +113,7 @@ def _row(place: str, name: str, step: PlannedStep, columns: Columns) -> Iterator
     figures = columns.figures(what.lock, number(what.rows), size(what.bytes))
     parts: list[str | tuple[str, str]] = [
         f"{place:>{columns.digits}} ",
-        (f"{shortened(name, columns.name):<{columns.name}}", "" if is_settled(step) else "bold"),
+        (f"{shortened(name, columns.name):<{columns.name}}", "" if step.is_settled else "bold"),
         " ",
         (f"{state:<6}", _STYLES[state]),
     ]
@@ -149,7 +141,7 @@ def _name(step: PlannedStep) -> str:
 
 
 def _how(step: PlannedStep) -> str:
-    if is_settled(step):
+    if step.is_settled:
         return step.standing.detail
     back = "puts back what was found" if step.planned.direction == "undo" else step.standing.detail
     return step.description.algorithm or back

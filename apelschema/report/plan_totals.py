@@ -8,8 +8,7 @@ from rich.table import Table
 from apelschema.db.sizes import TableSize
 from apelschema.ledger import TABLES
 from apelschema.report.base import grid, line, number, size
-from apelschema.report.plan_steps import is_settled
-from apelschema.runner import PlannedStep
+from apelschema.revisions import PlannedStep
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Totals:
     @classmethod
     def of(cls, steps: Sequence[PlannedStep], sizes: Sequence[TableSize]) -> "Totals":
         """Of the steps that have something to do."""
-        left = [each for each in steps if not is_settled(each)]
+        left = [each for each in steps if not each.is_settled]
         rebuilt = tuple(
             TableSize(each.planned.step.object, each.description.rows or 0, each.description.bytes)
             for each in left

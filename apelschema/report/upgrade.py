@@ -10,7 +10,7 @@ from rich.table import Table
 from apelschema.ledger import TypeFigures
 from apelschema.report.base import Document, grid, heading, lasting, line, number, paragraph, plural, printable
 from apelschema.report.verify import VerifyDocument
-from apelschema.report.way import Way
+from apelschema.way import Way
 
 _HOUR: Final = 3600  # seconds
 _ROUNDING: Final = 1e-4

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from apelschema.checks import definers
 from apelschema.checks.base import Situation
+from apelschema.checks.privileges import definers
 from apelschema.verify.base import CheckResult, Subject
 
 ID: Final = "definers"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apelschema.checks.privileges import ON_DATABASE
+from apelschema.checks.privileges.grants import ON_DATABASE
 from apelschema.db.connect import Target
 from apelschema.db.private import PrivateServer
 from apelschema.db.session import Session

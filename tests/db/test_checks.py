@@ -7,6 +7,7 @@ import pytest
 
 from apelschema import checks, revisions
 from apelschema.checks import Situation
+from apelschema.checks.server import galera
 from apelschema.db.connect import Target
 from apelschema.db.session import Session
 from apelschema.policy import Policy
@@ -53,7 +54,7 @@ def test_nothing_stands_in_the_way_of_a_plain_database(old: Session):
 def as_cluster(db: Session, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a plain server pass for a node of a cluster with so many rows in the tables to rebuild."""
     db.server = replace(db.server, galera=True)
-    monkeypatch.setattr(checks.galera, "rebuilt_rows", lambda situation: rows)
+    monkeypatch.setattr(galera, "rebuilt_rows", lambda situation: rows)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_stall_of_a_cluster(old: Session, monkeypatch: pytest.MonkeyPatch, rows,
 
 def test_rows_to_rebuild_are_those_of_tables_whose_key_changes(old: Session):
     planned = tuple(revisions.steps_between(PLAN, revisions.head()))
-    before = checks.galera.rebuilt_rows(Situation(old, Policy(), planned=planned))
+    before = galera.rebuilt_rows(Situation(old, Policy(), planned=planned))
     assert before == 0
     old.execute(
         "INSERT INTO NormalisedSummaries (SiteID, Month, Year, GlobalUserNameID, VOID, VORoleID, VOGroupID,"
@@ -81,7 +82,7 @@ def test_rows_to_rebuild_are_those_of_tables_whose_key_changes(old: Session):
     )
     old.rows("ANALYZE TABLE NormalisedSummaries")
     if old.server.is_mariadb:
-        assert checks.galera.rebuilt_rows(Situation(old, Policy(), planned=planned)) == pytest.approx(500, rel=0.2)
+        assert galera.rebuilt_rows(Situation(old, Policy(), planned=planned)) == pytest.approx(500, rel=0.2)
 
 
 def test_definer_that_is_gone_is_named_by_its_objects_only(old: Session):

@@ -6,7 +6,7 @@ import pytest
 from pymysql.constants import COMMAND
 
 from apelschema import checks, journal_tables, names
-from apelschema.checks import other_run
+from apelschema.checks.writers import other_run
 from apelschema.db import lease
 from apelschema.db.lease import Lease
 from apelschema.db.session import Session

@@ -30,7 +30,8 @@ from apelschema.report import (
     Way,
 )
 from apelschema.report.upgrade import Phase
-from apelschema.runner import PlannedStep, Status
+from apelschema.revisions import PlannedStep
+from apelschema.runner import Status
 from apelschema.steps.base import Description, Standing, State
 from apelschema.verify import CheckResult, Report
 

@@ -15,8 +15,7 @@ from apelschema.cli.telling import Telling
 from apelschema.db.sizes import TableSize
 from apelschema.errors import Stopped
 from apelschema.listener import Outcome
-from apelschema.revisions import Planned
-from apelschema.runner import PlannedStep
+from apelschema.revisions import Planned, PlannedStep
 from apelschema.steps.base import Description, Standing, State
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")

@@ -45,4 +45,4 @@ def _blocker(variable: str, hint: str) -> Finding:
     return Finding(ID, "blocker", variable, message, hint, exit_code=ExitCode.CANNOT_RUN)
 
 
-CHECK = Check(ID, "Writes", "An upgrade writes.", look)
+CHECK = Check(ID, "Writes", "An upgrade writes.", look, before_upgrade=True)

@@ -109,4 +109,5 @@ CHECK = Check(
     "Change of policy",
     "Figures that were published under one policy become others under the next.",
     look,
+    before_upgrade=True,
 )

@@ -33,4 +33,10 @@ def look(situation: Situation) -> list[Finding]:
     return [Finding(ID, "warning", "routines and views", message, hint, len(gone))]
 
 
-CHECK = Check(ID, "Definers", "A routine whose definer is gone fails with error 1449 each time it is called.", look)
+CHECK = Check(
+    ID,
+    "Definers",
+    "A routine whose definer is gone fails with error 1449 each time it is called.",
+    look,
+    before_upgrade=True,
+)

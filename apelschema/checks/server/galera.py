@@ -47,4 +47,10 @@ def rebuilt_rows(situation: Situation) -> int:
     return sum(each.step.describe(context.at(each.revision), each.direction).rows or 0 for each in alters)
 
 
-CHECK = Check(ID, "Galera", "On Galera every DDL statement stops all writes on all nodes for its length.", look)
+CHECK = Check(
+    ID,
+    "Galera",
+    "On Galera every DDL statement stops all writes on all nodes for its length.",
+    look,
+    before_upgrade=True,
+)

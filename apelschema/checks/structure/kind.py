@@ -27,4 +27,10 @@ def _blocker(message: str, hint: str) -> Finding:
     return Finding(ID, "blocker", "database", message, hint, exit_code=ExitCode.CANNOT_RUN)
 
 
-CHECK = Check(ID, "Kind of database", "Steps for one kind of database would mean something else in another.", look)
+CHECK = Check(
+    ID,
+    "Kind of database",
+    "Steps for one kind of database would mean something else in another.",
+    look,
+    before_upgrade=True,
+)

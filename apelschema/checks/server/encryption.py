@@ -14,4 +14,6 @@ def look(situation: Situation) -> list[Finding]:
     return [Finding(ID, "warning", "connection", message, "Add ?ssl=true, or ?ssl_ca=FILE, to the URL.")]
 
 
-CHECK = Check(ID, "Encryption", "Whoever listens on the network between reads accounting data and DNs.", look)
+CHECK = Check(
+    ID, "Encryption", "Whoever listens on the network between reads accounting data and DNs.", look, before_upgrade=True
+)

@@ -43,4 +43,4 @@ def _doubtful(holder: Holder) -> Finding:
     return Finding(ID, "warning", "lease", message, exit_code=ExitCode.CANNOT_RUN)
 
 
-CHECK = Check(ID, "Other runs", "Two runs at once would undo each other's work.", look)
+CHECK = Check(ID, "Other runs", "Two runs at once would undo each other's work.", look, before_upgrade=True)

@@ -4,7 +4,7 @@ import time
 from typing import Final
 
 from apelschema.checks.base import Check, Finding, Severity, Situation
-from apelschema.checks.other_run import lease_holder
+from apelschema.checks.writers.other_run import lease_holder
 from apelschema.db.connect import own_connections
 from apelschema.db.grants import read_grants
 from apelschema.errors import Stopped
@@ -81,4 +81,5 @@ CHECK = Check(
     "Writers",
     "A program that writes while routines change may have its messages rejected, or undo what was corrected.",
     look,
+    before_upgrade=True,
 )

@@ -146,4 +146,5 @@ CHECK = Check(
     "Privileges",
     "Lacking one, an upgrade would have to stop half-way. (<account> is what SELECT CURRENT_USER() says.)",
     look,
+    before_upgrade=True,
 )

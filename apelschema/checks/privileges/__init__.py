@@ -1,0 +1,11 @@
+"""Privileges of the account, and the accounts that routines and views run as."""
+
+from typing import Final
+
+from apelschema.checks.base import Check
+from apelschema.checks.privileges import definers, grants
+
+CHECKS: Final[tuple[Check, ...]] = (
+    grants.CHECK,
+    definers.CHECK,
+)
