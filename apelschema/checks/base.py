@@ -45,6 +45,7 @@ class Situation:
     """Everything that checks look at; ``planned`` are the steps to come, ``tell`` takes a sentence for people.
 
     ``budget`` is the time that is left: checks that read rows of APEL's tables do so through ``rows`` and ``value``.
+    ``is_ahead`` says that nothing is to be done now: programs may still be at work, and are stopped in the downtime.
     """
 
     session: Session
@@ -54,6 +55,7 @@ class Situation:
     planned: Sequence[Planned] = ()
     tell: Callable[[str], None] = field(default=_say_nothing, compare=False)
     budget: Budget = field(default_factory=Budget, compare=False)
+    is_ahead: bool = False
 
     @property
     def live(self) -> Schema:
