@@ -30,6 +30,11 @@ def says_no_infrastructure(column: str) -> str:
     return f"({column} IS NULL OR LOWER(TRIM({column})) IN ({spellings}))"
 
 
+def says_no_type(column: str) -> str:
+    """Whether a benchmark type is of class U: the same spellings mean the same there (semantics.md section 3)."""
+    return says_no_infrastructure(column)
+
+
 def is_unsettled(column: str) -> str:
     """Whether a column is of class N but not spelt as its one label, byte for byte."""
     return f"({says_no_infrastructure(column)} AND ({column} IS NULL OR HEX({column}) <> '{_LABEL_HEX}'))"

@@ -37,6 +37,13 @@ class Way:
         return f"From {self.from_name or 'nothing'} to {self.end}"
 
 
+def command_to(session: Session, to: str) -> Command:
+    """Whether a TARGET asks for an upgrade or a downgrade; raises CannotRun for one that is unknown."""
+    at = revisions.current(session)
+    between = revisions.steps_between(at, revisions.resolve(to, at))
+    return "downgrade" if between and between[0].direction == "undo" else "upgrade"
+
+
 def find(session: Session, settings: Settings, command: Command, to: str) -> Way:
     """From where to where; raises CannotRun when the target lies the other way or the database is of no use here."""
     at = revisions.current(session)
@@ -58,7 +65,9 @@ def find(session: Session, settings: Settings, command: Command, to: str) -> Way
 def situation(session: Session, settings: Settings) -> checks.Situation:
     """What checks look at under these settings, but for the steps to come."""
     context = runner.surroundings(session, settings, [])
-    return checks.Situation(session, context.policy, settings.writers, settings.accept_stall)
+    return checks.Situation(
+        session, context.policy, settings.writers, settings.accept_stall, accept_changed=settings.accept_changed
+    )
 
 
 def refusals(session: Session, settings: Settings, way: Way, steps: Sequence[PlannedStep]) -> list[checks.Finding]:

@@ -13,8 +13,9 @@ from apelschema.checks.budget import Budget, OutOfTime
 from apelschema.checks.data import policy_change
 from apelschema.checks.structure import kind
 from apelschema.checks.writers import connections
-from apelschema.db.errors import DatabaseError, lost_connection, number
+from apelschema.db.errors import DatabaseError, is_denied, lost_connection, number
 from apelschema.errors import ApelschemaError, CannotRun, ExitCode, FoundWrong
+from apelschema.names import quoted
 from apelschema.revisions import Planned
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Budget",
     "Check",
     "Finding",
+    "OutOfTime",
     "Severity",
     "Situation",
     "Verdict",
@@ -147,6 +149,9 @@ def _looked(check: Check, situation: Situation) -> list[Finding]:
     except DatabaseError as error:
         if lost_connection(error):
             raise
+        if is_denied(error):
+            grant = f"GRANT SELECT ON {quoted(situation.session.database)}.* TO <account>"
+            return [replace(_not_looked(check, "a privilege is missing"), hint=grant)]
         return [_not_looked(check, f"error {number(error)} of the server")]
 
 

@@ -45,6 +45,7 @@ class Situation:
     """Everything that checks look at; ``planned`` are the steps to come, ``tell`` takes a sentence for people.
 
     ``budget`` is the time that is left: checks that read rows of APEL's tables do so through ``rows`` and ``value``.
+    ``accept_changed`` names routines and views that the run will be told to accept as they were changed by hand.
     ``is_ahead`` says that nothing is to be done now: programs may still be at work, and are stopped in the downtime.
     """
 
@@ -56,6 +57,7 @@ class Situation:
     tell: Callable[[str], None] = field(default=_say_nothing, compare=False)
     budget: Budget = field(default_factory=Budget, compare=False)
     is_ahead: bool = False
+    accept_changed: frozenset[str] = frozenset()
 
     @property
     def live(self) -> Schema:

@@ -49,6 +49,7 @@ NO_SUCH_ROUTINE: Final = 1305
 WRONG_ARGUMENT_COUNT: Final = 1318
 CANNOT_BE_NULL: Final = 1048
 ONLINE_LOG_TOO_BIG: Final = 1799
+ILLEGAL_MIX: Final = 1267  # of collations
 
 # Of the moment.
 SERVER_SHUTDOWN: Final = 1053

@@ -9,6 +9,12 @@ Family = Literal["mariadb", "mysql"]
 OLDEST: Final[dict[Family, tuple[int, ...]]] = {"mariadb": (10, 5), "mysql": (8, 0)}
 """Older servers are refused (DESIGN section 7)."""
 
+MADE_FOR: Final[dict[Family, tuple[tuple[int, ...], ...]]] = {
+    "mariadb": ((10, 5), (10, 6), (10, 11), (11, 4), (11, 8)),
+    "mysql": ((8, 0), (8, 4), (9,)),
+}
+"""The series whose ways are known: those with long support, and MySQL 9."""
+
 FAMILY_NAMES: Final[dict[Family, str]] = {"mariadb": "MariaDB", "mysql": "MySQL"}
 
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
@@ -75,3 +81,36 @@ class Server:
     def limits_statement_time(self) -> bool:
         """Knows max_statement_time, which would also end a long ALTER."""
         return self.is_mariadb
+
+    @property
+    def is_made_for(self) -> bool:
+        """Whether it is of a series that the tool was made for."""
+        return any(self.version[: len(series)] == series for series in MADE_FOR[self.family])
+
+    @property
+    def series_made_for(self) -> str:
+        """The series of this family that the tool was made for, for people."""
+        listed = ", ".join(".".join(str(part) for part in series) for series in MADE_FOR[self.family])
+        return f"{FAMILY_NAMES[self.family]} {listed}"
+
+    @property
+    def has_crash_safe_ddl(self) -> bool:
+        """A server that dies within a DDL statement comes up with the old or the new table, never with a torn one."""
+        return not self.is_mariadb or self.version >= (10, 6)
+
+    @property
+    def show_following(self) -> str:
+        """The statement that lists the servers that this one follows as a replica."""
+        if self.is_mariadb:
+            return "SHOW ALL SLAVES STATUS"
+        return "SHOW REPLICA STATUS" if self.version >= (8, 0, 22) else "SHOW SLAVE STATUS"
+
+    @property
+    def replication_privilege(self) -> str:
+        """The privilege that ``show_following`` takes."""
+        return "SLAVE MONITOR" if self.is_mariadb else "REPLICATION CLIENT"
+
+    @property
+    def dump_program(self) -> str:
+        """The program that makes a logical backup."""
+        return "mariadb-dump" if self.is_mariadb else "mysqldump"

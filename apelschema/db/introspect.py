@@ -55,6 +55,9 @@ _EVENTS = "SELECT EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS"
 @contextmanager
 def seen_once(session: Session) -> Iterator[None]:
     """Answer every look in the block from one reading of the whole database: for blocks that change nothing."""
+    if session.seen is not None:  # in such a block already
+        yield
+        return
     session.seen = read_schema(session)
     try:
         yield

@@ -8,8 +8,8 @@ from apelschema.db.errors import ONLINE_LOG_TOO_BIG, DatabaseError, is_denied, n
 from apelschema.db.session import Session
 from apelschema.errors import Stopped
 
-_VARIABLE: Final = "innodb_online_alter_log_max_size"
-_LARGER: Final = 16
+LOG_SIZE: Final = "innodb_online_alter_log_max_size"
+LARGER: Final = 16
 
 
 def alter_online(session: Session, statement: str) -> None:
@@ -37,9 +37,9 @@ def _once_more(session: Session, statement: str) -> None:
 
 @contextmanager
 def _larger_log(session: Session) -> Iterator[None]:
-    before = int(session.value(f"SELECT @@GLOBAL.{_VARIABLE}"))
+    before = int(session.value(f"SELECT @@GLOBAL.{LOG_SIZE}"))
     try:
-        session.execute(f"SET GLOBAL {_VARIABLE} = {before * _LARGER}")
+        session.execute(f"SET GLOBAL {LOG_SIZE} = {before * LARGER}")
     except DatabaseError as error:
         if not is_denied(error):
             raise
@@ -47,12 +47,12 @@ def _larger_log(session: Session) -> Iterator[None]:
     try:
         yield
     finally:
-        session.execute(f"SET GLOBAL {_VARIABLE} = {before}")
+        session.execute(f"SET GLOBAL {LOG_SIZE} = {before}")
 
 
 def _too_small() -> Stopped:
     return Stopped(
         "Writers wrote more than the log of an online ALTER holds (error 1799).",
-        why=f"{_VARIABLE} limits what may be written to a table while it is rebuilt.",
-        hint=f"Stop the writers, or SET GLOBAL {_VARIABLE} to a larger value, and run the same command again.",
+        why=f"{LOG_SIZE} limits what may be written to a table while it is rebuilt.",
+        hint=f"Stop the writers, or SET GLOBAL {LOG_SIZE} to a larger value, and run the same command again.",
     )

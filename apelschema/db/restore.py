@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from apelschema.db.accounts import make_owner
 from apelschema.db.dump import Dump, Statement
 from apelschema.db.dump_words import Nature, NotOfADump, nature_of
 from apelschema.db.errors import DatabaseError, lost_connection, message, number
@@ -87,12 +88,8 @@ class _Restorer:
         """An account to own routines: without it every call of them would fail (1449)."""
         if definer in self._definers:
             return
-        account = "@".join("'" + each.replace("\\", "\\\\").replace("'", "''") + "'" for each in definer)
         self._definers.add(definer)
-        there = self._session.value("SELECT COUNT(*) FROM mysql.user WHERE User = %s AND Host = %s", definer)
-        if not there:
-            self._session.execute(f"CREATE USER {account} ACCOUNT LOCK")
-            self._session.execute(f"GRANT ALL ON {quoted(self._session.database)}.* TO {account}")
+        make_owner(self._session, *definer)
 
     def _refusal(self, statement: Statement, what: str, hint: str = "") -> CannotRun:
         return CannotRun(f"The dump {self._dump.path}, line {statement.line}, {what}", hint=hint)

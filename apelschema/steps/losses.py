@@ -1,7 +1,8 @@
 """What an older release cannot hold, and where it is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from apelschema.db.session import Session
 
@@ -43,14 +44,23 @@ class Loss:
 
 def loss(session: Session, table: str, what: str, rows: str) -> tuple[Loss, ...]:
     """The losses that a query counts as SiteID, Year, Month and Number, of which many rows may be of one month."""
-    found = session.rows(
+    places = as_places(session.rows(by_place(rows)))
+    return (Loss(table, what, places),) if places else ()
+
+
+def by_place(rows: str) -> str:
+    """The query that sums up such a query by site and month, with the names of the sites."""
+    return (
         "SELECT s.name, d.SiteID, d.Year, d.Month, d.Number"
         f" FROM (SELECT r.SiteID, r.Year, r.Month, SUM(r.Number) AS Number FROM ({rows}) r"
         " GROUP BY r.SiteID, r.Year, r.Month) d"
         " LEFT JOIN Sites s ON s.id = d.SiteID ORDER BY d.SiteID, d.Year, d.Month"
     )
-    places = tuple(
+
+
+def as_places(found: Iterable[tuple[Any, ...]]) -> tuple[Place, ...]:
+    """The rows of that query."""
+    return tuple(
         Place(str(name) if name is not None else f"site {site}", int(year), int(month), int(number))
         for name, site, year, month, number in found
     )
-    return (Loss(table, what, places),) if places else ()

@@ -32,14 +32,36 @@ def makes(table: str, source: str, hybrid: str) -> str:
     return " AND ".join(f"{source}.{columns.get(name, name)} = {hybrid}.{name}" for name in shared)
 
 
-def has_source(hybrid: str = "h") -> str:
-    """Whether a job or a summary is behind the row; otherwise it is history, stale, or a copy."""
+def has_source(hybrid: str = "h", *, settled: bool = True) -> str:
+    """Whether a job or a summary is behind the row; otherwise it is history, stale, or a copy.
+
+    Until the labels are ``settled``, no infrastructure is one thing in whatever spelling.
+    """
     found = (
         f"EXISTS (SELECT 1 FROM {table} s WHERE {makes(table, 's', hybrid)}"
-        f" AND s.{INFRASTRUCTURE[table]} = {hybrid}.Infrastructure)"
+        f" AND {_same_infrastructure(f's.{INFRASTRUCTURE[table]}', hybrid, settled)})"
         for table in ("Summaries", "JobRecords")
     )
     return f"({' OR '.join(found)})"
+
+
+def has_copied(hybrid: str = "h", *, typed: bool, settled: bool = True) -> str:
+    """Whether the row is the copy of a normalised summary that is still there; ``typed`` from 2.3.0 on."""
+    shared = [name for name in HYBRID_KEY if name not in _NOT_OF_COPIES]
+    kind = f" AND s.ServiceLevelType = {hybrid}.ServiceLevelType" if typed else ""
+    return (
+        f"({hybrid}.ServiceLevel = 0 AND EXISTS (SELECT 1 FROM NormalisedSummaries s"
+        f" WHERE {sql.same_key(shared, 's', hybrid)}{kind}"
+        f" AND {_same_infrastructure('s.Infrastructure', hybrid, settled)}))"
+    )
+
+
+def _same_infrastructure(column: str, hybrid: str, settled: bool) -> str:
+    same = f"{column} = {hybrid}.Infrastructure"
+    if settled:
+        return same
+    neither = " AND ".join(sql.says_no_infrastructure(each) for each in (column, f"{hybrid}.Infrastructure"))
+    return f"({same} OR ({neither}))"
 
 
 def has_newer_source(hybrid: str) -> str:

@@ -1,5 +1,6 @@
 """C5: rows that the routines have replaced since the last run by fewer jobs than they had."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from apelschema import sql
@@ -20,12 +21,8 @@ def check(subject: Subject) -> CheckResult:
     run = subject.baseline
     if run is None or not subject.is_new or REPLACED not in subject.live.tables:
         return CheckResult(ID, "skipped", "no routine of apelschema has replaced anything here")
-    key = (*_KEY, *(["Infrastructure"] if _has_infrastructure(subject) else []))
-    found = subject.session.rows(
-        f"SELECT e.SiteID, e.Year, e.Month, COUNT(*), SUM(e.Gone), SUM(e.Jobs) FROM ({_events(key)}) e"
-        " WHERE e.Jobs < e.Gone GROUP BY e.SiteID, e.Year, e.Month ORDER BY e.SiteID, e.Year, e.Month",
-        (run.ended or run.began,),
-    )
+    whole = subject.live.tables["NormalisedSummaries"].primary_key
+    found = subject.session.rows(replaced_by_less(whole), (run.ended or run.began,))
     less = [
         f"NormalisedSummaries, {subject.place(*place)}: {int(jobs)} jobs in place of {int(gone)}, in {keys} keys"
         for *place, keys, gone, jobs in found
@@ -33,8 +30,17 @@ def check(subject: Subject) -> CheckResult:
     return judged(ID, f"no class of rows was replaced by one with fewer jobs since run {run.id}", [], less)
 
 
-def _has_infrastructure(subject: Subject) -> bool:
-    return "Infrastructure" in subject.live.tables["NormalisedSummaries"].primary_key
+def replaced_by_less(whole: Sequence[str], condition: str = "TRUE") -> str:
+    """Site, year, month, keys, jobs that went and jobs in their place, for what went at a time (one argument) or later.
+
+    ``whole`` is the key of normalised summaries; ``condition`` is one more on the replacements ``e``.
+    """
+    key = (*_KEY, *(name for name in whole if name == "Infrastructure"))
+    return (
+        f"SELECT e.SiteID, e.Year, e.Month, COUNT(*), SUM(e.Gone), SUM(e.Jobs) FROM ({_events(key)}) e"
+        f" WHERE e.Jobs < e.Gone AND {condition} GROUP BY e.SiteID, e.Year, e.Month"
+        " ORDER BY e.SiteID, e.Year, e.Month"
+    )
 
 
 def _events(key: tuple[str, ...]) -> str:

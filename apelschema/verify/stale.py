@@ -7,17 +7,15 @@ from typing import Final
 
 from apelschema import sql
 from apelschema.steps.backfill import TABLE, has_twin
-from apelschema.steps.sources import HYBRID_KEY, has_source
+from apelschema.steps.sources import HYBRID_KEY, has_copied, has_source
 from apelschema.verify.base import CheckResult, Subject, rows
 
 ID: Final = "stale"
 
-_OF_COPIES: Final = tuple(name for name in HYBRID_KEY if name != "ServiceLevel")
-
 
 def check(subject: Subject) -> CheckResult:
     """Both kinds in one pass; a source is sought only for rows that have such a neighbour."""
-    gone = f"NOT {has_source()} AND NOT {_has_copied(subject)}"
+    gone = f"NOT {has_source()} AND NOT {has_copied(typed=subject.is_new)}"
     row = subject.session.one(
         f"SELECT IFNULL(SUM({has_twin()} AND {gone}), 0), IFNULL(SUM({_has_elsewhere()} AND {gone}), 0) FROM {TABLE} h"
     )
@@ -34,11 +32,3 @@ def _has_elsewhere() -> str:
     """A row that differs in the infrastructure only, as the last sender's and the one before it do (H4)."""
     shared = sql.same_key([name for name in HYBRID_KEY if name != "Infrastructure"], "o", "h")
     return f"EXISTS (SELECT 1 FROM {TABLE} o WHERE {shared} AND o.Infrastructure <> h.Infrastructure)"
-
-
-def _has_copied(subject: Subject) -> str:
-    """Whether the row is the copy of a normalised summary that is still there."""
-    shared = [name for name in _OF_COPIES if subject.is_new or name != "ServiceLevelType"]
-    return (
-        f"(h.ServiceLevel = 0 AND EXISTS (SELECT 1 FROM NormalisedSummaries n WHERE {sql.same_key(shared, 'n', 'h')}))"
-    )

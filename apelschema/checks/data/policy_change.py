@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from apelschema.checks.base import Check, Finding, Situation
+from apelschema.checks.data.places import months
 from apelschema.journal import Journal
 from apelschema.policy import Policy
 from apelschema.sql import Normalisation, within_backfill
@@ -33,7 +34,7 @@ class Change:
     last: int
 
     def __str__(self) -> str:
-        counted = f"{self.rows:,} rows of {self.jobs:,} jobs, {_months(self.first, self.last)}"
+        counted = f"{self.rows:,} rows of {self.jobs:,} jobs, {months(self.first, self.last)}"
         if self.comes_in:
             return f'Type "{self.type}": {counted} come in by the wider backfill, with {_FACTORS[self.kept_after]}.'
         before, after = _FACTORS[self.kept_before], _FACTORS[self.kept_after]
@@ -97,11 +98,6 @@ def _staying(context: Context) -> list[Finding]:
         return []
     message = f"{count:,} rows of months that the backfill leaves out keep their figures: narrowing takes nothing back."
     return [_said("backfill", message, int(count))]
-
-
-def _months(first: int, last: int) -> str:
-    one, other = (f"{each // 100}-{each % 100:02d}" for each in (first, last))
-    return one if one == other else f"{one} to {other}"
 
 
 CHECK = Check(

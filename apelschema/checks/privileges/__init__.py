@@ -3,9 +3,10 @@
 from typing import Final
 
 from apelschema.checks.base import Check
-from apelschema.checks.privileges import definers, grants
+from apelschema.checks.privileges import definers, grants, routine_grants
 
 CHECKS: Final[tuple[Check, ...]] = (
     grants.CHECK,
     definers.CHECK,
+    routine_grants.CHECK,
 )

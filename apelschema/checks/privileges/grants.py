@@ -5,6 +5,7 @@ from typing import Final
 
 from apelschema.checks.base import Check, Finding, Situation
 from apelschema.db.grants import Grants, read_grants
+from apelschema.db.visible import reads_texts
 from apelschema.errors import ExitCode
 from apelschema.names import quoted
 from apelschema.steps.stored import Put
@@ -73,16 +74,10 @@ def _super_sets_definers(situation: Situation) -> bool:
 
 def _texts(situation: Situation, grants: Grants) -> Iterator[Finding]:
     """The text of another definer's routine is seen with a privilege only, and must be kept for the way back."""
-    server = situation.session.server
-    if server.is_mariadb:
-        of_database = server.version >= (11, 3) and grants.has("SHOW CREATE ROUTINE", situation.session.database)
-        if of_database or grants.has("SELECT", "mysql", "proc"):
-            return
-        wanted, where = "SELECT", "mysql.proc"
-    else:
-        if grants.has_global("SHOW_ROUTINE") or grants.has_global("SELECT"):
-            return
-        wanted, where = "SHOW_ROUTINE", "*.*"
+    session = situation.session
+    if reads_texts(session, grants):
+        return
+    wanted, where = ("SELECT", "mysql.proc") if session.server.is_mariadb else ("SHOW_ROUTINE", "*.*")
     found = _to_be_replaced(situation).items()
     foreign = sorted(name for name, (kind, definer) in found if kind != "VIEW" and definer != _me(situation))
     if foreign:

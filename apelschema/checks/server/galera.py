@@ -3,15 +3,9 @@
 from typing import Final
 
 from apelschema.checks.base import Check, Finding, Situation
-from apelschema.journal import Journal
-from apelschema.revisions import coming
-from apelschema.steps.alter import Alter
-from apelschema.steps.base import Context
+from apelschema.checks.server.rebuilds import SECONDS_PER_MILLION_ROWS, rebuilds
 
 ID = "galera"
-
-SECONDS_PER_MILLION_ROWS: Final = 4.5
-"""Measured for the rebuild of NormalisedSummaries and HybridSuperSummaries, three nodes on one machine."""
 
 ACCEPTED_SECONDS: Final = 0.5
 
@@ -41,10 +35,7 @@ def look(situation: Situation) -> list[Finding]:
 
 def rebuilt_rows(situation: Situation) -> int:
     """Rows of the tables that the steps to come rebuild, by the server's estimate."""
-    journal, plan = Journal(situation.session), coming(situation.planned)
-    context = Context(situation.session, journal, situation.policy, central=True, plan=plan)
-    alters = [each for each in situation.planned if isinstance(each.step, Alter)]
-    return sum(each.step.describe(context.at(each.revision), each.direction).rows or 0 for each in alters)
+    return sum(each.rows for each in rebuilds(situation))
 
 
 CHECK = Check(

@@ -1,9 +1,10 @@
 """Check: nobody else works in the database (H26, H29: processes are stopped, never locked out)."""
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
-from apelschema.checks.base import Check, Finding, Severity, Situation
+from apelschema.checks.base import Check, Finding, Severity, Situation, Writers
 from apelschema.checks.writers.other_run import lease_holder
 from apelschema.db.connect import own_connections
 from apelschema.db.grants import read_grants
@@ -25,7 +26,10 @@ Connection = tuple[int, str, int]
 
 
 def look(situation: Situation) -> list[Finding]:
-    """Blocks, or warns, for each other connection of this database; says so when it may not see them."""
+    """Blocks for each other connection of this database, or warns while the downtime is still ahead.
+
+    Says so when it may not see them.
+    """
     found = [] if lease_holder(situation) else connections(situation)  # the check other_run speaks of those
     findings = [_finding(situation, each) for each in found]
     if not read_grants(situation.session).has_global("PROCESS"):
@@ -60,21 +64,19 @@ def wait(situation: Situation) -> None:
 
 def _finding(situation: Situation, connection: Connection) -> Finding:
     identity, command, seconds = connection
-    severity: Severity = {"stop": "blocker", "wait": "info", "ignore": "warning"}[situation.writers]  # type: ignore[assignment]
-    return Finding(
-        ID,
-        severity,
-        f"connection {identity}",
-        f"Another connection works in this database: {identity} ({command} for {seconds} s).",
-        _HINTS[situation.writers],
-    )
+    severity, hint = _AHEAD if situation.is_ahead else _WHEN_TOLD[situation.writers]
+    message = f"Another connection works in this database: {identity} ({command} for {seconds} s)."
+    return Finding(ID, severity, f"connection {identity}", message, hint)
 
 
-_HINTS: Final = {
-    "stop": "Stop loaders, summariser, unloader and partition job, or give --writers wait (or ignore).",
-    "wait": "It is waited for.",
-    "ignore": "It goes on beside the upgrade, as --writers ignore says.",
+_WHEN_TOLD: Final[Mapping[Writers, tuple[Severity, str]]] = {
+    "stop": ("blocker", "Stop loaders, summariser, unloader and partition job, or give --writers wait (or ignore)."),
+    "wait": ("info", "It is waited for."),
+    "ignore": ("warning", "It goes on beside the upgrade, as --writers ignore says."),
 }
+
+_AHEAD: Final[tuple[Severity, str]] = ("warning", "Stop its program in the downtime, before the upgrade begins.")
+"""Days before, programs may be at work."""
 
 CHECK = Check(
     ID,
