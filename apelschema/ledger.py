@@ -216,11 +216,11 @@ class _Shape:
         keys = ["t.SiteID", "IFNULL(t.EndYear, YEAR(t.EndTime))", "IFNULL(t.EndMonth, MONTH(t.EndTime))"]
         durations = [f"IFNULL(SUM(t.{name}), 0)" for name in ("WallDuration", "CpuDuration")]
         figures = ["COUNT(*)", "COUNT(*)", *durations, "NULL", "NULL", "MIN(t.EndTime)", "MAX(t.EndTime)"]
-        return _grouped(source, [*keys, _label("t.ServiceLevelType")], figures)
+        return _grouped(source, [*keys, type_label("t.ServiceLevelType")], figures)
 
     def _sums_of_summaries(self, table: str) -> str:
         has = self.columns[table]
-        label = _label("t.ServiceLevelType" if "ServiceLevelType" in has else "''")
+        label = type_label("t.ServiceLevelType" if "ServiceLevelType" in has else "''")
         figures = ["COUNT(*)"]
         for name in _FIGURES[1:]:
             function = {"EarliestEndTime": "MIN", "LatestEndTime": "MAX"}.get(name, "SUM")
@@ -249,7 +249,7 @@ def _grouped(source: str, keys: list[str], figures: list[str]) -> str:
     return f"SELECT {', '.join(named)} FROM {source} GROUP BY {', '.join(keys)}"
 
 
-def _label(column: str) -> str:
+def type_label(column: str) -> str:
     """A benchmark type, lower case, under the ledger's own collation: groups are its keys, whatever the table's is."""
     return f"CONVERT(LOWER(TRIM({column})) USING utf8mb4) COLLATE {_COLLATION}"
 

@@ -11,8 +11,10 @@ Basis = Literal["measured", "stated"]
 class TypeForecast:
     """What HybridSuperSummaries publishes for a benchmark type before and after a run, exactly.
 
-    ``type`` is lower case. Rules are ``level``, ``level / 250``, ``copied`` (normalised by the sender), or several of
-    these with " and " between. Durations are seconds. ``site``, ``year`` and ``month`` are None where summed up.
+    ``type`` is lower case. Rules are those that its rows obey: ``level``, ``level / 250``, ``copied`` (normalised by
+    the sender), ``no rule`` (none of these gives the figures), or several of them with " and " between; where all
+    fit both factors, such as rows without durations, the factor in force. Durations are seconds. ``site``, ``year``
+    and ``month`` are None where summed up.
     """
 
     type: str

@@ -16,7 +16,7 @@ from apelschema.steps.barrier import wait_for_older
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 from apelschema.steps.chunks import Piece, estimated_rows, walk
 from apelschema.steps.kept import ensure_kept
-from apelschema.steps.sources import HYBRID_KEY, has_source
+from apelschema.steps.sources import HYBRID_KEY, has_source, same_infrastructure
 
 TABLE: Final = "HybridSuperSummaries"
 LEFT_OUT: Final = KEPT + "backfill"
@@ -25,6 +25,7 @@ LEFT_OUT: Final = KEPT + "backfill"
 _REASON: Final = Column("Reason", "varchar(20)", nullable=False)
 _FIGURES: Final = ("NumberOfJobs", "WallDuration", "CpuDuration")
 _TIMES: Final = ("EarliestEndTime", "LatestEndTime")
+_OF_THE_BENCHMARK_OR_LABEL: Final = ("ServiceLevelType", "ServiceLevel", "Infrastructure")
 
 ROWS_AGAIN: Final = 5000
 MOST_AGAIN: Final = 10_000
@@ -170,11 +171,15 @@ def is_left_out() -> str:
     return f"EXISTS (SELECT 1 FROM {LEFT_OUT} x WHERE {sql.same_key(HYBRID_KEY, 'x', 'h')})"
 
 
-def has_twin() -> str:
-    """Another row of the same work under another benchmark: almost certainly sent again (H2, D4)."""
+def has_twin(*, settled: bool = True) -> str:
+    """Another row of the same work under another benchmark: almost certainly sent again (H2, D4).
+
+    Until the labels are ``settled``, no infrastructure is one thing in whatever spelling.
+    """
     equal = [f"t.{name} = h.{name}" for name in _FIGURES] + [f"t.{name} <=> h.{name}" for name in _TIMES]
-    shared = sql.same_key([name for name in HYBRID_KEY if not name.startswith("ServiceLevel")], "t", "h")
+    shared = sql.same_key([name for name in HYBRID_KEY if name not in _OF_THE_BENCHMARK_OR_LABEL], "t", "h")
+    infrastructure = same_infrastructure("t.Infrastructure", "h", settled)
     return (
-        f"EXISTS (SELECT 1 FROM {TABLE} t WHERE {shared} AND {' AND '.join(equal)}"
+        f"EXISTS (SELECT 1 FROM {TABLE} t WHERE {shared} AND {infrastructure} AND {' AND '.join(equal)}"
         " AND (t.ServiceLevelType <> h.ServiceLevelType OR t.ServiceLevel <> h.ServiceLevel))"
     )

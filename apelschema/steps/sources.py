@@ -39,7 +39,7 @@ def has_source(hybrid: str = "h", *, settled: bool = True) -> str:
     """
     found = (
         f"EXISTS (SELECT 1 FROM {table} s WHERE {makes(table, 's', hybrid)}"
-        f" AND {_same_infrastructure(f's.{INFRASTRUCTURE[table]}', hybrid, settled)})"
+        f" AND {same_infrastructure(f's.{INFRASTRUCTURE[table]}', hybrid, settled)})"
         for table in ("Summaries", "JobRecords")
     )
     return f"({' OR '.join(found)})"
@@ -52,11 +52,12 @@ def has_copied(hybrid: str = "h", *, typed: bool, settled: bool = True) -> str:
     return (
         f"({hybrid}.ServiceLevel = 0 AND EXISTS (SELECT 1 FROM NormalisedSummaries s"
         f" WHERE {sql.same_key(shared, 's', hybrid)}{kind}"
-        f" AND {_same_infrastructure('s.Infrastructure', hybrid, settled)}))"
+        f" AND {same_infrastructure('s.Infrastructure', hybrid, settled)}))"
     )
 
 
-def _same_infrastructure(column: str, hybrid: str, settled: bool) -> str:
+def same_infrastructure(column: str, hybrid: str, settled: bool) -> str:
+    """Whether a column says the same as the row; until the labels are ``settled``, in whatever spelling of nothing."""
     same = f"{column} = {hybrid}.Infrastructure"
     if settled:
         return same
