@@ -21,10 +21,11 @@ from apelschema.operations import SINK
 from apelschema.policy import Policy
 from apelschema.runner import SETTINGS, Settings
 
-_VERSION_TABLE = (
+VERSION_TABLE_MADE = (
     f"CREATE TABLE IF NOT EXISTS {names.VERSION_TABLE} (version_num VARCHAR(32) NOT NULL,"
     " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)) ENGINE=InnoDB"
 )
+"""What makes Alembic's version table, as Alembic itself would."""
 
 
 def run_migrations(context: EnvironmentContext) -> None:
@@ -101,7 +102,7 @@ class _Migrations:
         if steps:
             self._begin(steps, heads)
         if listed:
-            cast(Connection, migration.connection).exec_driver_sql(_VERSION_TABLE)
+            cast(Connection, migration.connection).exec_driver_sql(VERSION_TABLE_MADE)
         return listed
 
     def take_step(self, direction: Any, step: Any) -> None:

@@ -18,6 +18,7 @@ from apelschema.preflight import beyond
 from apelschema.proofs import Proof
 from apelschema.revisions import Planned
 from apelschema.steps.base import Context, Direction, Standing, State, Step, foreign
+from apelschema.until import OpenPoint
 
 
 class Executor:
@@ -55,13 +56,17 @@ class Executor:
                 self._context,
                 run=run,
                 tell=self._listener.progress,
-                checkpoint=_all(lease.check, brake.check),
+                checkpoint=_all(lease.check, brake.check, self._context.checkpoint),
             )
             self._listener.began(plan, bool(resumed and resumed.id == run.id), lease.took_over)
             with self._noted(run):
                 proof = Proof(self._context, self._listener, run)
                 proof.before(plan)
-                yield run
+                try:
+                    yield run
+                except OpenPoint:
+                    proof.after()  # programs write from here on
+                    raise
                 proof.after()
 
     def __call__(self, direction: Direction, step: Step) -> None:
@@ -71,8 +76,8 @@ class Executor:
             raise RuntimeError(f"{step.key} is not the next step of the plan, which is {planned.name}")
         self._next += 1
         context = self._context.at(planned.revision)
-        self._begin_revision(planned)
         context.checkpoint()
+        self._begin_revision(planned)
         standing = step.look(context)
         self._listener.step_began(self._next, planned, standing)
         started = time.monotonic()
@@ -141,9 +146,15 @@ class Executor:
 
     @contextmanager
     def _noted(self, run: Run) -> Iterator[None]:
-        """Note how the run ends; an error of the server stops it, safe to run again."""
+        """Note how the run ends; an error of the server stops it, safe to run again.
+
+        Where programs may run again it is done as far as it went: the next run takes down what they wrote.
+        """
         try:
             yield
+        except OpenPoint as point:
+            self._journal.end(run, "done", point.what)
+            raise
         except FoundWrong as error:
             self._end(run, "failed", error)
             raise

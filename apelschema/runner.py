@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from alembic import command as alembic_command
@@ -24,6 +25,7 @@ from apelschema.policy import Policy
 from apelschema.procedures import Ours
 from apelschema.revisions import Planned, PlannedStep
 from apelschema.steps.base import Context
+from apelschema.until import Until
 
 SETTINGS: Final = "apelschema_settings"
 """Name under which Alembic's configuration carries the settings to migrations/env.py."""
@@ -31,7 +33,10 @@ SETTINGS: Final = "apelschema_settings"
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a run is told. ``policy`` None means the journal's of the last run, or the defaults."""
+    """Everything a run is told. ``policy`` None means the journal's of the last run, or the defaults.
+
+    ``until`` holds it to an end.
+    """
 
     target: Target
     policy: Policy | None = None
@@ -40,6 +45,7 @@ class Settings:
     accept_stall: bool = False
     accept_folding: bool = False
     accept_changed: frozenset[str] = frozenset()
+    until: Until | None = None
     listener: Listener = field(default_factory=Listener)
 
 
@@ -118,7 +124,12 @@ def surroundings(session: Session, settings: Settings, planned: list[Planned]) -
         any_policy=going_back,
         accept_changed=settings.accept_changed,
         beside_writers=settings.writers == "ignore",
+        checkpoint=partial(settings.until.check, session) if settings.until else _go_on,
     )
+
+
+def _go_on() -> None:
+    """A checkpoint that nothing holds."""
 
 
 def look_ahead(context: Context, settings: Settings, planned: list[Planned]) -> None:

@@ -5,7 +5,7 @@ from typing import cast, get_args
 import click
 
 from apelschema.checks import Writers
-from apelschema.cli import run
+from apelschema.cli import plan, run
 from apelschema.cli.options import LETS_TARGET_BE_NEGATIVE, shared, target, target_argument, wants_json
 from apelschema.cli.progress import telling
 from apelschema.runner import Settings
@@ -52,5 +52,5 @@ def downgrade(
             target(), None, True, cast(Writers, writers), accept_stall, accept_folding, listener=listener
         )
         if dry_run:
-            return run.dry_run(settings, "downgrade", to, verbose=verbose)
+            return plan.dry_run(settings, "downgrade", to, verbose=verbose)
         return run.run(settings, "downgrade", to, listener, yes=yes)

@@ -2,42 +2,29 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
-from apelschema import checks, ledger, preflight, revisions, runner
+from apelschema import checks, forecast_log, ledger, preflight, revisions, runner
 from apelschema import way as ways
+from apelschema.cli import forecast
 from apelschema.cli.confirmation import confirm
 from apelschema.cli.output import put
+from apelschema.cli.plan import demand_known
 from apelschema.cli.progress import Telling
 from apelschema.cli.verify import code_of, verified
 from apelschema.db.session import Session
 from apelschema.db.sizes import read_sizes
-from apelschema.errors import CannotRun, ExitCode
+from apelschema.errors import ExitCode
+from apelschema.forecast.time_parts import VERIFICATION
+from apelschema.forecast_log import Compared
 from apelschema.journal import Journal
-from apelschema.report import PlanDocument, UpgradeDocument, say
+from apelschema.report import UpgradeDocument, say
 from apelschema.report.base import plural
 from apelschema.report.upgrade import Phase
 from apelschema.revisions import PlannedStep
 from apelschema.runner import Settings
-from apelschema.steps.base import State, foreign
 from apelschema.way import Command, Way
-
-
-def dry_run(settings: Settings, command: Command, to: str, *, verbose: bool) -> int:
-    """Show the plan and what the checks say; 1 for blockers, CannotRun where a step would not know its object."""
-    with Session(settings.target) as session:
-        way = ways.find(session, settings, command, to)
-        findings = checks.run(ways.situation(session, settings), way.listed)
-        blockers = checks.blockers(findings)
-        try:
-            steps = runner.plan(session, settings, to, command)
-        except CannotRun as error:
-            raise checks.error_of(blockers) if blockers else error from error
-        findings += ways.refusals(session, settings, way, steps)
-        blockers = checks.blockers(findings)
-        put(PlanDocument(way, steps, findings, verbose, read_sizes(session), command))
-    _demand_known(steps)
-    return ExitCode.WRONG if blockers else ExitCode.OK
 
 
 def run(settings: Settings, command: Command, to: str, listener: Telling, *, yes: bool) -> int:
@@ -49,29 +36,31 @@ def run(settings: Settings, command: Command, to: str, listener: Telling, *, yes
             return ExitCode.OK
         checks.demand(ways.situation(session, settings), way.listed)
         steps = runner.plan(session, settings, to, command)
-        _demand_known(steps)
-        listener.expects(steps, read_sizes(session))
-        say(_summary(way, steps), sys.stderr)
-        if command == "downgrade":
-            say(_what_is_lost(session, settings, way), sys.stderr)
-        for change in checks.policy_changes(ways.situation(session, settings), way.listed):
-            say(change.message, sys.stderr)
+        demand_known(steps)
+        _say_before(session, settings, command, way, steps)
+        policy = ways.situation(session, settings).policy
+        foreseen = forecast.foreseen(session, steps, policy, verified=way.to_revision is not None)
+        listener.expects(steps, read_sizes(session), foreseen)
+        say(forecast.sentence(foreseen), sys.stderr)
         confirm(session, f"This will {command}", yes=yes)
     begun = time.monotonic()
-    with listener:
+    with forecast.compared(settings.target, foreseen, listener), listener:
         (runner.upgrade if command == "upgrade" else runner.downgrade)(settings, to)
     seconds = time.monotonic() - begun
     done = UpgradeDocument(command, way, listener.resumed, seconds, phases=listener.phases)
     return _prove(settings, replace(done, longest_wait=listener.waits.longest))
 
 
-def _demand_known(steps: list[PlannedStep]) -> None:
-    for each in steps:
-        if each.standing.state is State.FOREIGN:
-            raise foreign(each.planned.step, each.standing)
+def _say_before(session: Session, settings: Settings, command: Command, way: Way, steps: Sequence[PlannedStep]) -> None:
+    """What will be done and what is to be known of it; raises FoundWrong where something must be accepted first."""
+    say(_summary(way, steps), sys.stderr)
+    if command == "downgrade":
+        say(_what_is_lost(session, settings, way), sys.stderr)
+    for change in checks.policy_changes(ways.situation(session, settings), way.listed):
+        say(change.message, sys.stderr)
 
 
-def _summary(way: Way, steps: list[PlannedStep]) -> str:
+def _summary(way: Way, steps: Sequence[PlannedStep]) -> str:
     """What will be done, in a few words; --dry-run tells all."""
     changed = [each for each in steps if not each.is_settled]
     parts = [f"{plural(len(steps), 'step')}, of which {len(changed)} have something to do"]
@@ -98,7 +87,17 @@ def _prove(settings: Settings, done: UpgradeDocument) -> int:
         verification = verified(session) if done.way.to_revision else None
         last = Journal(session).last_run()
         figures = ledger.changed_figures(session, last.id) if last else []
-    phases = [*done.phases, Phase("verification", time.monotonic() - begun)]
+        took = time.monotonic() - begun
+        if last and verification:
+            forecast_log.note_actual(session, last.id, {VERIFICATION: took})
+        compared = forecast_log.noted(session, last.id) if last else []
+    phases = _with_forecasts([*done.phases, Phase(VERIFICATION, took)], compared)
     begun_at = revisions.name_of(last.from_revision or revisions.first()) if last and done.resumed else None
-    put(replace(done, figures=figures, verification=verification, phases=phases, begun_at=begun_at))
+    put(replace(done, figures=figures, verification=verification, phases=phases, begun_at=begun_at, compared=compared))
     return code_of(verification) if verification else ExitCode.OK
+
+
+def _with_forecasts(phases: Sequence[Phase], compared: Sequence[Compared]) -> list[Phase]:
+    """The pieces of this go, each with what was foreseen of it."""
+    known = {each.part: each.seconds for each in compared}
+    return [replace(each, forecast=known.get(each.name)) for each in phases]

@@ -8,6 +8,8 @@ from typing import Final, Self
 from apelschema.cli.meter import Meter, Waits, Whole
 from apelschema.db.sizes import TableSize
 from apelschema.errors import Stopped
+from apelschema.forecast.base import Estimate
+from apelschema.forecast.time_parts import LOOKING, VERIFICATION
 from apelschema.ledger import AFTER, BEFORE, TABLES
 from apelschema.listener import Listener, Outcome
 from apelschema.report.base import plural
@@ -24,6 +26,9 @@ _LEDGER_PART: Final = 0.25
 _CHECKSUMS_PART: Final = 0.5
 """So does hashing them whole."""
 
+_NOT_AT_HAND: Final = (LOOKING, VERIFICATION)
+"""Parts of a run that never are the work at hand here."""
+
 BETWEEN_PIECES: Final = "after the piece at hand"
 AFTER_STATEMENT: Final = "when this statement has ended"
 
@@ -39,6 +44,7 @@ class Telling(Listener):
         self.resumed = False
         self.phases: list[Phase] = []
         self.waits = Waits()
+        self.has_begun = False
         self._clock = clock
         self._of = 0
         self._idle: dict[str, int] = {}
@@ -48,6 +54,7 @@ class Telling(Listener):
         self._altered: float | None = None
         self._stops = AFTER_STATEMENT
         self._is_phase = False
+        self._is_step = False
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +63,9 @@ class Telling(Listener):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         where = self._where() if isinstance(error, Stopped | KeyboardInterrupt) else ""
+        if self._is_step and self._meter:
+            self._is_step = False
+            self.phases.append(Phase(self._meter.name, self._meter.took(self._clock())))
         self.close()
         if where:
             self.write(where)
@@ -73,8 +83,13 @@ class Telling(Listener):
         """Show that a step is done, and what is to be said of it."""
         self.write(f"{self._place(number)} {planned.name}: {tail}")
 
-    def expects(self, steps: Iterable[PlannedStep], sizes: Iterable[TableSize]) -> None:
-        """What the run will cost, in rows: without it all steps weigh the same."""
+    def expects(
+        self, steps: Iterable[PlannedStep], sizes: Iterable[TableSize], foreseen: Estimate | None = None
+    ) -> None:
+        """What the run will cost: in seconds as foreseen, else in rows; without it all steps weigh the same."""
+        if foreseen:
+            self._weights = {each.name: each.seconds for each in foreseen.parts if each.name not in _NOT_AT_HAND}
+            return
         weights = {each.planned.name: _weight(each) for each in steps}
         rows = sum(each.rows for each in sizes if each.name in TABLES)
         proofs = {"ledger": _LEDGER_PART * rows, "checksums": _CHECKSUMS_PART * rows}
@@ -83,6 +98,7 @@ class Telling(Listener):
 
     def began(self, plan: Sequence[Planned], resumed: bool, took_over: str | None) -> None:
         """How many steps, and whether an earlier run goes on."""
+        self.has_begun = True
         self._of, self.resumed = len(plan), self.resumed or resumed
         if self._whole is None or not self._weights:
             self._whole = Whole(self._weights or {each.name: 1.0 for each in plan}, self._clock())
@@ -98,6 +114,7 @@ class Telling(Listener):
             self._say_idle()
         self.steps = number
         self._stops = BETWEEN_PIECES if planned.step.pauses else AFTER_STATEMENT
+        self._is_step = True
         self._begin_work(planned.name, "rows")
 
     def progress(self, done: int, total: int | None) -> None:
@@ -109,6 +126,7 @@ class Telling(Listener):
     def step_ended(self, number: int, planned: Planned, outcome: Outcome, seconds: float) -> None:
         """A line for a step that did something; those that did not are counted."""
         self.waits.over()
+        self._is_step = False
         if self._whole:
             self._whole.ended(planned.name)
         if planned.direction == "do" and outcome.found in (State.DONE, State.BEYOND):

@@ -1,5 +1,6 @@
 """Routines and views as they stand on the server: to keep before a replacement, and to put back exactly."""
 
+import re
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
@@ -9,6 +10,11 @@ from apelschema.names import quoted
 
 StoredKind = Literal["procedure", "function", "view"]
 
+_ACCOUNT: Final = r"(?:`(?:[^`]|``)*`|'(?:[^']|'')*'|[^\s`'@]+)"
+_OWNED: Final = re.compile(
+    rf"\A(\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:ALGORITHM\s*=\s*\w+\s+)?)DEFINER\s*=\s*{_ACCOUNT}(?:@{_ACCOUNT})?\s*",
+    re.IGNORECASE,
+)
 _GRANTS: Final = (
     "SELECT CONCAT('GRANT ', Proc_priv, ' ON ', Routine_type, ' ', %s, ' TO ', QUOTE(User), '@', QUOTE(Host))"
     " FROM mysql.procs_priv WHERE Db = DATABASE() AND Routine_name = %s AND Routine_type = %s"
@@ -36,6 +42,11 @@ class Stored:
     def absent(cls, kind: StoredKind, name: str) -> Self:
         """The note that no such object was there."""
         return cls(kind, name, None)
+
+
+def without_definer(statement: str) -> str:
+    """A CREATE statement without the account that it runs as: reports name none."""
+    return _OWNED.sub(r"\1", statement, count=1)
 
 
 def read_stored(session: Session, kind: StoredKind, name: str) -> Stored:

@@ -9,10 +9,13 @@ from rich.console import RenderableType
 
 from apelschema.checks import Finding, blockers
 from apelschema.db.sizes import TableSize
+from apelschema.forecast.base import Estimate
+from apelschema.open_after import OpenAfter
 from apelschema.report.base import Document, grid, heading, line, number, paragraph, plural, size
+from apelschema.report.check_estimate import estimate_as_json
 from apelschema.report.findings import finding_as_json, findings_as_text
 from apelschema.report.outlook import Coming, coming
-from apelschema.report.plan_steps import Columns, standing_ones, steps_as_text
+from apelschema.report.plan_steps import Columns, Outlook, may_run, standing_ones, steps_as_text
 from apelschema.report.plan_totals import Totals
 from apelschema.revisions import PlannedStep
 from apelschema.way import Way
@@ -20,7 +23,10 @@ from apelschema.way import Way
 
 @dataclass(frozen=True)
 class PlanDocument(Document):
-    """The steps from where a database stands to a target, and what the checks say about going there."""
+    """The steps from where a database stands to a target, and what the checks say about going there.
+
+    ``opens`` are the programs that may run after each step, in the steps' order.
+    """
 
     way: Way
     steps: Sequence[PlannedStep]
@@ -28,6 +34,15 @@ class PlanDocument(Document):
     verbose: bool = False
     sizes: Sequence[TableSize] = ()
     command: str = "upgrade"
+    estimate: Estimate | None = None
+    opens: Sequence[OpenAfter] = ()
+
+    @property
+    def outlook(self) -> Outlook:
+        """Costs and programs by the steps' names."""
+        costs = {each.name: each for each in self.estimate.parts} if self.estimate else {}
+        names = (each.planned.name for each in self.steps)
+        return Outlook(costs, dict(zip(names, self.opens, strict=False)))
 
     @property
     def totals(self) -> Totals:
@@ -35,15 +50,17 @@ class PlanDocument(Document):
         return Totals.of(self.steps, self.sizes)
 
     def as_json(self) -> dict[str, Any]:
-        """Contract ``apelschema.plan/1``; seconds are not forecast yet."""
+        """Contract ``apelschema.plan/1``; ``seconds`` are the forecast's middle, None where nothing was forecast."""
+        known = self.outlook
         return {
             "schema": "apelschema.plan/1",
             "from": self.way.from_name,
             "to": self.way.to_name,
             "from_revision": self.way.from_revision,
             "to_revision": self.way.to_revision,
-            "steps": [_step_as_json(each) for each in self.steps],
+            "steps": [_step_as_json(each, known) for each in self.steps],
             "totals": asdict(self.totals),
+            "estimate": estimate_as_json(self.estimate),
             "findings": [finding_as_json(each) for each in self.findings],
         }
 
@@ -55,7 +72,7 @@ class PlanDocument(Document):
         yield from self._head()
         yield from self._revisions(width)
         yield heading("In all")
-        yield self.totals.as_text(self.command, self.way.to_name)
+        yield self.totals.as_text(self.command, self.way.to_name, self.estimate)
         if self.findings:
             yield heading("Findings")
             yield from findings_as_text(self.findings)
@@ -69,20 +86,22 @@ class PlanDocument(Document):
         yield paragraph(f"{self.way}; {held}, {length}" if self.sizes else f"{self.way}; the database is empty")
 
     def _revisions(self, width: int) -> Iterator[RenderableType]:
-        columns = Columns.of(self.steps, width)
+        known = self.outlook
+        columns = Columns.of(self.steps, width, is_timed=bool(known.costs))
         numbered, headed = list(enumerate(self.steps, start=1)), False
         for revision, group in groupby(numbered, key=lambda each: each[1].planned.revision):
             steps = list(group)
-            known = coming(revision)
             settled = [each for each in steps if each[1].is_settled]
-            yield _headline(known)
+            yield _headline(coming(revision))
             if settled and not self.verbose:
                 yield paragraph((standing_ones([each for _, each in settled]), "dim"))
             if shown := steps if self.verbose else [each for each in steps if not each[1].is_settled]:
                 if not headed:
                     yield line((columns.header, "dim"))
                 headed = True
-                yield from steps_as_text(shown, columns, verbose=self.verbose)
+                yield from steps_as_text(shown, columns, known, verbose=self.verbose)
+                if not self.verbose:
+                    yield from may_run(steps[-1][1], columns, known)
 
     def _summary(self) -> tuple[str | tuple[str, str], ...]:
         left = sum(not each.is_settled for each in self.steps)
@@ -101,8 +120,9 @@ def _headline(known: Coming) -> RenderableType:
     return table
 
 
-def _step_as_json(step: PlannedStep) -> dict[str, Any]:
-    what = step.description
+def _step_as_json(step: PlannedStep, known: Outlook) -> dict[str, Any]:
+    what, seconds = step.description, known.seconds([step])
+    programs = known.opens.get(step.planned.name)
     return {
         "revision": step.planned.revision,
         "release": step.planned.release,
@@ -113,9 +133,9 @@ def _step_as_json(step: PlannedStep) -> dict[str, Any]:
         "algorithm": what.algorithm,
         "lock": what.lock,
         "rows": what.rows,
-        "seconds": None,
+        "seconds": None if seconds is None else round(seconds, 3),
         "bytes": what.bytes,
         "state": str(step.standing.state),
         "detail": step.standing.detail,
-        "open_after": None,
+        "open_after": None if programs is None else programs.as_json(),
     }

@@ -1,14 +1,22 @@
 """What a plan costs in all, and what it means for the programs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rich.table import Table
 
 from apelschema.db.sizes import TableSize
+from apelschema.forecast.base import Estimate
 from apelschema.ledger import TABLES
 from apelschema.report.base import grid, line, number, size
+from apelschema.report.check_estimate import room, summary
 from apelschema.revisions import PlannedStep
+
+_WHILE_STOPPED: Final = (
+    "programs named above do the data no harm; the run that goes on has to be told --writers ignore then, else it finds"
+    " its ledger changed and ends with 1; --until stops so that the next run takes it anew"
+)
 
 
 @dataclass(frozen=True)
@@ -38,15 +46,17 @@ class Totals:
         locks = tuple(sorted({each.description.lock for each in left if each.description.lock}))
         return cls(rebuilt, read, in_ledger, max((each.bytes for each in rebuilt), default=0), locks)
 
-    def as_text(self, command: str, target: str | None) -> Table:
+    def as_text(self, command: str, target: str | None, estimate: Estimate | None = None) -> Table:
         """A few facts."""
         table = grid(None)
         for name, text in (
+            *_forecast(estimate),
             ("tables rebuilt", self._rebuilt()),
             ("rows read", f"about {number(self.rows_read)}; the ledger adds up {number(self.rows_in_ledger)}, twice"),
             ("disk", self._disk()),
             ("locks", f"{self._locks()}a row lock lasts for a piece of a walk, about half a second"),
             ("may stop", "between any two steps, and between the pieces of a walk; the same command goes on"),
+            *((("while stopped", _WHILE_STOPPED),) if command == "upgrade" else ()),
             ("programs", _programs(command, target)),
         ):
             table.add_row(line((name, "bold"), indent=2), line(text))
@@ -62,6 +72,12 @@ class Totals:
     def _disk(self) -> str:
         kept = "what changes is kept for the way back"
         return f"about {size(self.disk_bytes)} more while a table is rebuilt; {kept}" if self.disk_bytes else kept
+
+
+def _forecast(estimate: Estimate | None) -> Iterator[tuple[str, str]]:
+    if estimate is not None:
+        yield "time", " ".join([summary(estimate), "Ledger, checksums and verification are in it.", *estimate.notes])
+        yield "room", room(estimate)
 
 
 def _programs(command: str, target: str | None) -> str:

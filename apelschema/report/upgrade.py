@@ -7,7 +7,9 @@ from typing import Any, Final
 from rich.console import RenderableType
 from rich.table import Table
 
+from apelschema.forecast_log import Compared
 from apelschema.ledger import TypeFigures
+from apelschema.report.accuracy import Accuracy
 from apelschema.report.base import Document, grid, heading, lasting, line, number, paragraph, plural, printable
 from apelschema.report.verify import VerifyDocument
 from apelschema.way import Way
@@ -21,11 +23,15 @@ _SLOWEST: Final = 5
 
 @dataclass(frozen=True)
 class Phase:
-    """A piece of the run: a step, a ledger, the verification; how long it took and how many rows it changed."""
+    """A piece of the run: a step, a ledger, the verification; how long it took and how many rows it changed.
+
+    ``forecast`` are the seconds that were foreseen, None for none.
+    """
 
     name: str
     seconds: float
     rows_changed: int = 0
+    forecast: float | None = None
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ class UpgradeDocument(Document):
     """A run that ended, or one that had nothing to do; ``figures`` are those published before and after it.
 
     ``longest_wait`` is the longest time in seconds that locks of others held up one piece or statement of the run;
-    ``begun_at`` is where the database stood before the run was first begun, if it was taken up again.
+    ``begun_at`` is where the database stood before the run was first begun, if it was taken up again. ``compared`` is
+    what the journal has of forecast and actual times, all goes of the run together.
     """
 
     command: str
@@ -45,6 +52,12 @@ class UpgradeDocument(Document):
     phases: Sequence[Phase] = ()
     longest_wait: float = 0.0
     begun_at: str | None = None
+    compared: Sequence[Compared] = ()
+
+    @property
+    def accuracy(self) -> Accuracy | None:
+        """How good the forecast was."""
+        return Accuracy.of(self.compared)
 
     def as_json(self) -> dict[str, Any]:
         """``apelschema.upgrade/1`` (or downgrade): more than the contract asks for."""
@@ -56,6 +69,7 @@ class UpgradeDocument(Document):
             "resumed": self.resumed,
             "seconds": round(self.seconds, 3),
             "phases": [{**asdict(each), "seconds": round(each.seconds, 3)} for each in self.phases],
+            "forecast": self.accuracy.as_json() if self.accuracy else None,
             "longest_lock_wait": round(self.longest_wait, 3),
             "figures": [asdict(each) for each in self.figures],
             "verify": self.verification.as_json() if self.verification else None,
@@ -75,6 +89,8 @@ class UpgradeDocument(Document):
         if self.phases:
             yield heading("Where the time went")
             yield self._times()
+            if self.accuracy:
+                yield paragraph(str(self.accuracy))
             yield paragraph(self._waits())
         if self.verification:
             yield line()

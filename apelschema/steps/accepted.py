@@ -3,14 +3,13 @@
 What was accepted is kept whole in the journal under the baseline: so later runs, the way back and ``verify`` know it.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
 from apelschema.catalogue.difference import Difference
 from apelschema.catalogue.load import load
 from apelschema.db.introspect import read_schema
-from apelschema.db.stored import Stored, read_stored
+from apelschema.db.stored import Stored, read_stored, without_definer
 from apelschema.errors import CannotRun
 from apelschema.names import FOUND
 from apelschema.steps.base import Context
@@ -20,7 +19,6 @@ BASELINE: Final = "221_baseline"
 
 _RELEASE: Final = "2.2.1"
 _KEPT: Final = f"SELECT Kind, Name FROM {FOUND} WHERE Revision = %s AND Statement IS NOT NULL ORDER BY Name"
-_DEFINER: Final = re.compile(r"DEFINER\s*=\s*(?:`(?:[^`]|``)*`|[^\s`@]+)(?:@(?:`(?:[^`]|``)*`|\S+))?\s*", re.IGNORECASE)
 
 
 def is_named(context: Context, name: str) -> bool:
@@ -81,4 +79,4 @@ def hint(names: Iterable[str]) -> str:
 
 def _text(stored: Stored) -> str:
     """The statement without its definer."""
-    return _DEFINER.sub("", str(stored.statement), count=1)
+    return without_definer(str(stored.statement))

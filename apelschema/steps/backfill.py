@@ -65,14 +65,14 @@ class Backfill(Step):
 
     def do(self, context: Context, log: StepLog) -> None:
         """Walk through the table and set the figures; then look again, not by watermark."""
-        key = _ensure_left_out(context)
-        walk(context, log, TABLE, key, lambda piece: self._set(context, piece))
+        key = ensure_left_out(context)
+        walk(context, log, TABLE, key, lambda piece: self.set_piece(context, piece))
         _set_again(context)
 
     def undo(self, context: Context, log: StepLog) -> None:
         """Set the figures of rows on the new rule to the old rule's, up to where the backfill came."""
         wait_for_older(context, context.session.value("SELECT UTC_TIMESTAMP(6)"))
-        key = _ensure_left_out(context)
+        key = ensure_left_out(context)
         done = context.journal.step(context.revision, self.key, "do")
         last = done.watermark if done and not done.walked else None
         if done is not None and (done.walked or last is not None):
@@ -94,7 +94,8 @@ class Backfill(Step):
         rule = Normalisation(context.policy)
         return {"other rule before": rule.on_other_rule_only, "stale double": stale_double(rule)}
 
-    def _set(self, context: Context, piece: Piece) -> int:
+    def set_piece(self, context: Context, piece: Piece) -> int:
+        """Note the rows of a piece that are left alone, then set the others; returns how many."""
         condition, arguments = piece.condition("h")
         keys = sql.columns(piece.key)
         for reason, wanted in self.left_alone(context).items():
@@ -117,7 +118,7 @@ def has_wrong_figures(context: Context) -> str:
     return f"{rule.on_wrong_rule} AND {within_backfill(context.policy)} AND NOT {is_left_out()}"
 
 
-def _ensure_left_out(context: Context) -> tuple[str, ...]:
+def ensure_left_out(context: Context) -> tuple[str, ...]:
     """Create the table of rows left out; returns the key of hybrid, which is its key too."""
     live = read_table(context.session, TABLE)
     if live is None:

@@ -63,7 +63,7 @@ class Relabel(Step):
         if log.watermark is None and not log.walked:
             context.session.execute(f"DELETE FROM {kept}")  # what an earlier way back left here is replaced since
             context.session.execute(f"DROP TABLE IF EXISTS {NOT_PUT_BACK}")
-        pieces = _Pieces(context, live.column_names, live.primary_key, last_swap(context))
+        pieces = Pieces(context, live.column_names, live.primary_key, last_swap(context))
         walk(context, log, TABLE, live.primary_key, pieces.relabel)
 
     def undo(self, context: Context, log: StepLog) -> None:
@@ -75,7 +75,7 @@ class Relabel(Step):
         kept = kept_table(context.revision, TABLE)
         if live is None or not has_table(context.session, kept):
             return
-        pieces = _Pieces(context, live.column_names, live.primary_key, None)
+        pieces = Pieces(context, live.column_names, live.primary_key, None)
         ensure_not_put_back(context.session, live)
         begun = context.journal.begun_at(context.revision, self.key) or _NEVER
         walk(context, log, kept, live.primary_key, lambda piece: pieces.put_back(piece, begun))
@@ -115,7 +115,7 @@ class Relabel(Step):
             )
 
 
-class _Pieces:
+class Pieces:
     """The work on one piece, for the columns and the key that the table has."""
 
     def __init__(self, context: Context, columns: Sequence[str], key: Sequence[str], swapped: datetime | None) -> None:

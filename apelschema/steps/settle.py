@@ -41,7 +41,7 @@ class Settle(ColumnStep):
             return Description(sql=(self._settling("..."),), rows=estimated_rows(context.session, self.table))
         kept = kept_table(context.revision, self.table)
         return Description(
-            sql=(self._giving_back(context, _key(context, self.table), kept, "..."),),
+            sql=(self._giving_back(context, key_of(context, self.table), kept, "..."),),
             rows=estimated_rows(context.session, kept),
         )
 
@@ -50,12 +50,12 @@ class Settle(ColumnStep):
         self._forget_older(context, log)
         if log.watermark is None and not self._is_any_left(context):
             return
-        key = _key(context, self.table)
-        kept = self._ensure_kept(context, key)
+        key = key_of(context, self.table)
+        kept = self.ensure_kept(context, key)
         with _explained(self):
             if log.walked:
                 self._settle_rest(context, kept, key)
-            walk(context, log, self.table, key, lambda piece: self._settle(context, kept, key, *piece.condition()))
+            walk(context, log, self.table, key, lambda piece: self.settle_piece(context, kept, key, *piece.condition()))
 
     def undo(self, context: Context, log: StepLog) -> None:
         """Give back the old spelling to every row that is still the one that was settled."""
@@ -65,7 +65,7 @@ class Settle(ColumnStep):
                 context,
                 log,
                 kept,
-                _key(context, self.table),
+                key_of(context, self.table),
                 lambda piece: self._give_back(context, piece, kept),
             )
 
@@ -73,7 +73,7 @@ class Settle(ColumnStep):
         """That no other spelling is left."""
         if direction == "undo":
             return
-        left = context.session.value(f"SELECT COUNT(*) FROM {self._scanned()} WHERE {self._unsettled()}")
+        left = context.session.value(f"SELECT COUNT(*) FROM {self.scanned()} WHERE {self.unsettled()}")
         if left:
             raise FoundWrong(
                 f"{left} rows of {self.object} still say 'no infrastructure' in another way.",
@@ -90,32 +90,38 @@ class Settle(ColumnStep):
     def _settle_rest(self, context: Context, kept: str, key: Sequence[str]) -> None:
         """Rows that were written behind the walk, as an earlier proof of this step has shown."""
         with context.session.transaction():
-            self._settle(context, kept, key, "TRUE", ())
+            self.settle_piece(context, kept, key, "TRUE", ())
 
     def _is_any_left(self, context: Context) -> bool:
-        return bool(context.session.rows(f"SELECT 1 FROM {self._scanned()} WHERE {self._unsettled()} LIMIT 1"))
+        return bool(context.session.rows(f"SELECT 1 FROM {self.scanned()} WHERE {self.unsettled()} LIMIT 1"))
 
-    def _ensure_kept(self, context: Context, key: Sequence[str]) -> str:
+    def ensure_kept(self, context: Context, key: Sequence[str]) -> str:
+        """Create the table that keeps the old spelling by key; returns its name."""
         columns = [*key, self.column, "UpdateTime"]
         return ensure_kept(context.session, self.table, columns, kept_table(context.revision, self.table))
 
-    def _scanned(self) -> str:
+    def scanned(self) -> str:
+        """The table, or its index, in which rows to settle are looked for."""
         return quoted(self.table)
 
-    def _unsettled(self) -> str:
+    def unsettled(self) -> str:
+        """Whether a row is to be settled."""
         return sql.is_unsettled(quoted(self.column))
 
     def _settling(self, condition: str) -> str:
         return (
             f"UPDATE {quoted(self.table)} SET {quoted(self.column)} = '{names.NO_INFRASTRUCTURE}',"
-            f" UpdateTime = UpdateTime WHERE {condition} AND {self._unsettled()}"
+            f" UpdateTime = UpdateTime WHERE {condition} AND {self.unsettled()}"
         )
 
-    def _settle(self, context: Context, kept: str, key: Sequence[str], condition: str, arguments: Sequence[Any]) -> int:
+    def settle_piece(
+        self, context: Context, kept: str, key: Sequence[str], condition: str, arguments: Sequence[Any]
+    ) -> int:
+        """Keep the rows of a condition as they are, then give them the label; returns how many."""
         listed = sql.columns(list(dict.fromkeys([*key, self.column, "UpdateTime"])))
         context.session.execute(
             f"REPLACE INTO {kept} ({listed}) SELECT {listed} FROM {quoted(self.table)}"
-            f" WHERE {condition} AND {self._unsettled()}",
+            f" WHERE {condition} AND {self.unsettled()}",
             arguments,
         )
         return context.session.execute(self._settling(condition), arguments)
@@ -166,24 +172,25 @@ class SettleJobs(Settle):
     def do(self, context: Context, log: StepLog) -> None:
         """Gather the keys, site after site, then walk through them and settle."""
         self._forget_older(context, log)
-        key = _key(context, self.table)
-        kept = self._ensure_kept(context, key)
+        key = key_of(context, self.table)
+        kept = self.ensure_kept(context, key)
         if log.walked:
             self._settle_rest(context, kept, key)
         elif log.watermark is None:
             self._gather(context, kept, key)
-        walk(context, log, kept, key, lambda piece: self._settle_kept(context, piece, kept))
+        walk(context, log, kept, key, lambda piece: self.settle_kept(context, piece, kept))
 
-    def _scanned(self) -> str:
+    def scanned(self) -> str:
+        """The summariser's covering index."""
         return f"{quoted(self.table)} FORCE INDEX ({quoted(self.index)})"
 
     def _gather(self, context: Context, kept: str, key: Sequence[str]) -> None:
-        sites = [row[0] for row in context.session.rows(f"SELECT DISTINCT SiteID FROM {self._scanned()}")]
+        sites = [row[0] for row in context.session.rows(f"SELECT DISTINCT SiteID FROM {self.scanned()}")]
         rows = estimated_rows(context.session, self.table)
         one = "(" + ", ".join(["%s"] * len(key)) + ")"
         for done, site in enumerate(sites):
             found = context.session.stream(
-                f"SELECT {sql.columns(key)} FROM {self._scanned()} WHERE SiteID = %s AND {self._unsettled()}", (site,)
+                f"SELECT {sql.columns(key)} FROM {self.scanned()} WHERE SiteID = %s AND {self.unsettled()}", (site,)
             )
             for lot in _in_lots(found, _JOBS_AT_ONCE):
                 context.checkpoint()
@@ -194,7 +201,7 @@ class SettleJobs(Settle):
                 )
             context.tell(rows * (done + 1) // len(sites), rows)
 
-    def _settle_kept(self, context: Context, piece: Piece, kept: str) -> int:
+    def settle_kept(self, context: Context, piece: Piece, kept: str) -> int:
         """Two statements, because one over both tables leaves open which it changes first."""
         condition, arguments = piece.condition("k")
         column = quoted(self.column)
@@ -224,7 +231,8 @@ def _explained(step: Settle) -> Iterator[None]:
         ) from error
 
 
-def _key(context: Context, table: str) -> tuple[str, ...]:
+def key_of(context: Context, table: str) -> tuple[str, ...]:
+    """The primary key that a table has now; raises FoundWrong when the table is gone."""
     live = read_table(context.session, table)
     if live is None:
         raise FoundWrong(f"The table {table} is gone.", hint="Restore the backup.")

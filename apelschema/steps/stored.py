@@ -13,7 +13,7 @@ from apelschema.db.errors import DatabaseError
 from apelschema.db.introspect import read_routine, read_view, table_collation
 from apelschema.db.retry import retrying
 from apelschema.db.schema import View
-from apelschema.db.stored import Stored, StoredKind, put_back, read_stored, replace_stored
+from apelschema.db.stored import Stored, StoredKind, put_back, read_stored, replace_stored, without_definer
 from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
 from apelschema.names import quoted
@@ -124,7 +124,7 @@ class Put(Step):
         if direction == "undo":
             found = context.journal.found(context.revision, self.stored_kind, self.name)
             dropped = f"DROP {self.stored_kind.upper()} {quoted(self.name)}"
-            return Description((found.statement or dropped,) if found else ())
+            return Description((without_definer(found.statement) if found.statement else dropped,) if found else ())
         by_hand = ", changed by hand and accepted" if accepted.is_named(context, self.name) else ""
         if self.create and by_hand and self.origins(context) is not None:
             return Description(())

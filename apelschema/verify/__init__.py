@@ -10,6 +10,7 @@ from apelschema.db.errors import DatabaseError, is_denied, message
 from apelschema.db.introspect import read_schema
 from apelschema.db.session import Session
 from apelschema.errors import CannotRun
+from apelschema.halfway import gone_ahead
 from apelschema.journal import Journal
 from apelschema.ledger import TABLES
 from apelschema.policy import Policy
@@ -123,6 +124,7 @@ def _subject(session: Session, policy: Policy | None) -> Subject:
         central=has_central(live, entry),
         revision=revision,
         between=revision is not None and revisions.resolve(release, None) != revision,
+        ahead=tuple(each.step.object for each in gone_ahead(Journal(session), revision)),
         given=policy,
         is_noted=noted is not None,
     )

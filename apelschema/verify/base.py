@@ -46,7 +46,8 @@ class Subject:
     """The database to verify: its live schema, the release that it should be, and its revision, if it has one.
 
     ``policy`` is the journal's, if it has noted one (``is_noted``), else the one given or the defaults.
-    ``between`` says that the revision is not the last of its release.
+    ``between`` says that the revision is not the last of its release; ``ahead`` are tables that an upgrade to a later
+    one has rebuilt for it already.
     """
 
     session: Session
@@ -56,6 +57,7 @@ class Subject:
     central: bool
     revision: str | None
     between: bool
+    ahead: tuple[str, ...] = ()
     given: Policy | None = None
     is_noted: bool = False
     _shared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)

@@ -20,6 +20,9 @@ def check(subject: Subject) -> CheckResult:
     if subject.between:
         detail = f"at revision {subject.revision}, between two releases: no release to hold the schema against"
         return CheckResult(ID, "unproved", detail)
+    if subject.ahead:
+        detail = f"an upgrade that is not at its end has rebuilt {listed(subject.ahead)} for a later release already"
+        return CheckResult(ID, "unproved", detail)
     by_hand = accepted.standing_names(subject.surroundings)
     differences = [
         each

@@ -16,9 +16,11 @@ from apelschema.cleanup import Findings, Item, Staying, WayBack
 from apelschema.db.family import Server
 from apelschema.db.sizes import TableSize
 from apelschema.floor import Floor
+from apelschema.forecast.base import Cost, Estimate
 from apelschema.history import PastRun
 from apelschema.journal import Run, StepLog
 from apelschema.ledger import TypeFigures
+from apelschema.open_after import OpenAfter
 from apelschema.policy import Policy
 from apelschema.report import (
     CleanupDocument,
@@ -177,6 +179,29 @@ def test_a_plan_in_full_has_every_step_and_the_whole_sql():
     shown = "".join(text(replace(plan(), verbose=True), 140).split())
     assert "createSites" in shown
     assert "x" * 200 in shown
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_plan_tells_times_and_which_programs_may_run(width: int):
+    steps = planned()
+    parts = tuple(
+        Cost(each.planned.name, each.planned.revision, "", 1, 90.0, 60.0, 120.0, "measured") for each in steps
+    )
+    whole = Estimate(parts, 5400.0, 3600.0, 7200.0, 12.0, 1 << 39, 0, 0, ("Only reads were timed.",))
+    opens = [OpenAfter(("2.2.1",), (), ("2.2.1",)) for _ in steps]
+    timed = replace(plan(), estimate=whole, opens=opens)
+    assert max(map(len, text(timed, width).splitlines())) <= width
+    flat = words(timed, width)
+    assert "About 1:30:00, between 1:00:00 and 2:00:00; writers wait 12.0 s of it." in flat
+    assert "Only reads were timed." in flat
+    revisions_shown = len({each.planned.revision for each in steps if not each.is_settled})
+    assert flat.count("may run now: loader 2.2.1; summariser none; unloader 2.2.1") == revisions_shown
+    assert "90.0 s" in flat
+    assert "540.0 s" not in flat and "0:09:00" in flat  # six routines together
+    document = timed.as_json()
+    assert {each["seconds"] for each in document["steps"]} == {90.0}
+    assert document["steps"][0]["open_after"] == {"loader": ["2.2.1"], "summariser": [], "unloader": ["2.2.1"]}
+    assert document["estimate"]["high"] == 7200.0
 
 
 def test_a_blocked_plan_says_what_to_do_first():

@@ -71,7 +71,7 @@ def _sent_again(subject: Subject, caller: Caller) -> Results:
         caller,
         found,
         "Infrastructure" in subject.live.tables["NormalisedSummaries"].primary_key,
-        subject.live.tables["NormalisedSummaries"].has_column("InfrastructureDescription"),
+        subject.live.tables["HybridSuperSummaries"].has_column("InfrastructureDescription"),
     )
     stage.empty()
     return {name: _probe(name, stage) for name in PROBES}
