@@ -31,6 +31,8 @@ Part = tuple[str, Callable[[Target, Listener], str]]
 DEFAULT_NAME: Final = "apelserver"
 """The name of a database on a private server, where a dump does not say its own."""
 
+_SYSTEM: Final = ("mysql", "sys", "information_schema", "performance_schema")
+
 
 class Source(Protocol):
     """Where the database comes from that goes up and back."""
@@ -69,6 +71,12 @@ class Dumped:
     path: Path
     release: str | None = None
     makes_definers: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name that a database for it should have: a dump may call its database by its own."""
+        own = Dump(self.path).database()
+        return own if own and own not in _SYSTEM else DEFAULT_NAME
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -128,14 +136,16 @@ class Result:
 class RoundTrip:
     """One round trip in the database of ``settings``, which is empty; ``to`` is a TARGET.
 
-    ``said`` of the settings' listener hears of every phase that is over. Errors come through as those of upgrade and
-    downgrade do: FoundWrong for blockers and failed proofs, CannotRun, Stopped.
+    ``said`` of the settings' listener hears of every phase that is over, ``on_phase`` of the name of each that begins.
+    Errors come through as those of upgrade and downgrade do: FoundWrong for blockers and failed proofs, CannotRun,
+    Stopped.
     """
 
     settings: Settings
     source: Source
     to: str
     phases: list[PhaseTime] = field(default_factory=list)
+    on_phase: Callable[[str], None] = lambda name: None
 
     def run(self) -> Result:
         """Go there and back."""
@@ -176,6 +186,7 @@ class RoundTrip:
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
+        self.on_phase(name)
         self.settings.listener.filling(name)
         begun = time.monotonic()
         yield
@@ -204,7 +215,7 @@ def demand_way(at: str, to: str) -> str:
     if end is None or not steps or steps[0].direction == "undo":
         raise CannotRun(
             f"{to} is not later than {revisions.name_of(at)}: there is no way up and back.",
-            hint="Name a later release with --to, or an earlier one with --from.",
+            hint="Name a later release, or begin with an earlier one.",
         )
     return end
 

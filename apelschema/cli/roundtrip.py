@@ -15,7 +15,6 @@ from apelschema.cli.confirmation import confirm
 from apelschema.cli.options import charset_option, is_target_given, policy, sample_options, shared, target, wants_json
 from apelschema.cli.output import put
 from apelschema.db.connect import Target
-from apelschema.db.dump import Dump
 from apelschema.db.errors import DatabaseError
 from apelschema.db.private import PrivateServer
 from apelschema.db.session import Session
@@ -29,8 +28,6 @@ from apelschema.sample import OLDEST, RELEASES, Sample
 
 _STRICT_FROM: Final = "2.4.1"
 """From this release on the columns themselves forbid what a lax sample has."""
-
-_SYSTEM: Final = ("mysql", "sys", "information_schema", "performance_schema")
 
 
 @click.command(
@@ -79,10 +76,10 @@ def roundtrip(
     with brief(on_stderr=wants_json()) as listener:
         settings = partial(Settings, policy=_policy(source), accept_stall=accept_stall, listener=listener)
         if is_target_given():
-            _demand_default(context, ("charset",), "is for the private server")
+            demand_default(context, ("charset",), "is for the private server")
             document = _in_scratch(RoundTrip(settings(target()), source, to), yes=yes, keep=keep)
         else:
-            _demand_default(context, ("keep",), "is for a scratch database")
+            demand_default(context, ("keep",), "is for a scratch database")
             document = _on_private_server(source, to, settings, charset)
     put(document)
     return ExitCode.OK if document.result.passed else ExitCode.WRONG
@@ -91,7 +88,7 @@ def roundtrip(
 def _source(context: click.Context, start: str | None, to: str, dump: Path | None, wishes: dict[str, Any]) -> Source:
     """What the database is made of; raises what is wrong with the options before anything is made."""
     if dump:
-        _demand_default(context, wishes, "is for a sample, not for a dump")
+        demand_default(context, wishes, "is for a sample, not for a dump")
         return Dumped(dump, start, makes_definers=not is_target_given())
     lax = wishes.pop("lax")
     wanted = Sample(start or OLDEST, strict=not lax, **wishes)
@@ -109,7 +106,7 @@ def _policy(source: Source) -> Policy | None:
     return policy() or needed
 
 
-def _demand_default(context: click.Context, names: Iterable[str], why: str) -> None:
+def demand_default(context: click.Context, names: Iterable[str], why: str) -> None:
     """Raise UsageError for an option that was given where it means nothing."""
     for name in names:
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
@@ -120,14 +117,8 @@ def _on_private_server(
     source: Source, to: str, settings: Callable[[Target], Settings], charset: str
 ) -> RoundTripDocument:
     with PrivateServer() as server:
-        place = server.create_database(_name_for(source), charset)
+        place = server.create_database(source.name if isinstance(source, Dumped) else DEFAULT_NAME, charset)
         return RoundTripDocument(RoundTrip(settings(place), source, to).run())
-
-
-def _name_for(source: Source) -> str:
-    """A dump's database has its own name, by which it may call itself."""
-    own = Dump(source.path).database() if isinstance(source, Dumped) else None
-    return own if own and own not in _SYSTEM else DEFAULT_NAME
 
 
 def _in_scratch(trip: RoundTrip, *, yes: bool, keep: bool) -> RoundTripDocument:

@@ -43,14 +43,9 @@ class RoundTripDocument(Document):
         result = self.result
         yield heading(f"{result.from_release} to {result.to_release} and back, on {result.server}")
         yield self._tables()
-        if result.differences:
-            yield heading(f"Not as before ({len(result.differences)})")
-            table = grid(None)
-            for each in result.differences:
-                table.add_row(line((each.object, "bold"), indent=2), line(each.difference))
-            yield table
-        yield from self._verified("Upgraded", result.upgraded, width)
-        yield from self._verified("Back again", result.downgraded, width)
+        yield from differing(result)
+        yield from verified("Upgraded", result.upgraded, width)
+        yield from verified("Back again", result.downgraded, width)
         yield self._verdict()
         if self.left:
             yield line(f"The database {self.left} was left as it is.")
@@ -65,14 +60,6 @@ class RoundTripDocument(Document):
             table.add_row(line(each.table, indent=2), line(f"{number(each.rows)} rows"), line(said))
         return table
 
-    def _verified(self, when: str, report: Report, width: int) -> Iterator[RenderableType]:
-        if report.verdict == "pass":
-            passed = sum(each.status == "pass" for each in report.checks)
-            yield line(f"{when}: verify ", ("passes", "green"), f" ({plural(passed, 'check')}).")
-            return
-        yield heading(when)
-        yield from VerifyDocument("the database", report).as_text(width)
-
     def _verdict(self) -> RenderableType:
         result = self.result
         took = lasting(sum(each.seconds for each in result.phases))
@@ -81,3 +68,24 @@ class RoundTripDocument(Document):
             return line("Verdict: ", ("pass", "green"), f", {same} ({took}).")
         what = "it did not come back as it was" if result.differences else "a verification did not prove it"
         return line("Verdict: ", ("fail", "bold red"), f", {what} ({took}).")
+
+
+def differing(result: Result) -> Iterator[RenderableType]:
+    """What did not come back as it was, if anything."""
+    if not result.differences:
+        return
+    yield heading(f"Not as before ({len(result.differences)})")
+    table = grid(None)
+    for each in result.differences:
+        table.add_row(line((each.object, "bold"), indent=2), line(each.difference))
+    yield table
+
+
+def verified(when: str, report: Report, width: int) -> Iterator[RenderableType]:
+    """A verification in a line; whole where it did not pass."""
+    if report.verdict == "pass":
+        passed = sum(each.status == "pass" for each in report.checks)
+        yield line(f"{when}: verify ", ("passes", "green"), f" ({plural(passed, 'check')}).")
+        return
+    yield heading(when)
+    yield from VerifyDocument("the database", report).as_text(width)
