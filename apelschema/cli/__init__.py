@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from apelschema import runner
-from apelschema.cli import cleanup, downgrade, roundtrip, sample, status, upgrade, verify
+from apelschema.cli import check, cleanup, downgrade, plan, rehearse, roundtrip, sample, status, upgrade, verify
 from apelschema.cli.options import shared
 from apelschema.errors import ApelschemaError, ExitCode
 from apelschema.report import say
@@ -16,7 +16,8 @@ _EPILOG: Final = """\b
 Examples:
   export APELSCHEMA_URL='mysql+pymysql://apel@localhost/apelserver'
   apelschema status
-  apelschema upgrade --dry-run
+  apelschema check
+  apelschema plan
   apelschema --db-config /etc/apel/db.cfg upgrade
   apelschema verify --json
 
@@ -46,9 +47,12 @@ def cli() -> None:
 
 _COMMANDS: Final = (
     status.status,
+    check.check,
+    plan.plan,
     upgrade.upgrade,
     downgrade.downgrade,
     verify.verify,
+    rehearse.rehearse,
     sample.sample,
     roundtrip.roundtrip,
     cleanup.cleanup,

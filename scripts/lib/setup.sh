@@ -68,6 +68,18 @@ ensure_server() {
   find_server >/dev/null || fail "mariadbd is still not here after installing mariadb-server"
 }
 
+find_browser() {
+  local name
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v "$name" && return; done
+  return 1
+}
+
+ensure_browser() {
+  find_browser >/dev/null && return
+  install_package chromium chromium "the browser in which the tests open the HTML report"
+  find_browser >/dev/null || fail "chromium is still not here after installing it"
+}
+
 # --- Python ----------------------------------------------------------------------------------------------------
 
 find_python() { # the first that is new enough and can make a virtual environment

@@ -8,7 +8,9 @@ from apelschema.checks import ALL, Check
 from apelschema.checks import _registered as registered
 from apelschema.report import printable
 
-COMMANDS = ("status", "upgrade", "downgrade", "verify", "cleanup", "sample", "roundtrip")
+COMMANDS = (
+    "status", "check", "plan", "upgrade", "downgrade", "verify", "rehearse", "sample", "roundtrip", "cleanup",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

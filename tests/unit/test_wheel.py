@@ -33,7 +33,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_carries_every_file_that_is_data(installed: Path):
-    for folder in ("migrations", "procedures", "apelschema/catalogue/data"):
+    for folder in ("migrations", "procedures", "apelschema/catalogue/data", "apelschema/report/html/templates"):
         inside = folder if folder.startswith("apelschema/") else f"apelschema/{folder}"
         for file in (TOP / folder).rglob("*"):
             if file.is_file() and "__pycache__" not in file.parts:
