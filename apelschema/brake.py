@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
@@ -11,22 +12,16 @@ from apelschema.errors import Stopped
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Brake:
-    """While entered, the first signal asks the run to stop at its next ``check``; a second one acts as usual.
+class Signals(ABC):
+    """Context manager that hears the signals which end a program; those that this process ignores stay ignored."""
 
-    ``tell`` hears the name of the first one, within the signal's handler. A signal that this process ignores, as SIGHUP
-    under nohup, stays ignored.
-    """
-
-    def __init__(self, tell: Callable[[str], None] = lambda name: None) -> None:
-        self._tell = tell
-        self._asked: str | None = None
+    def __init__(self) -> None:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-            self._before = {number: signal.signal(number, self._ask) for number in heard}
+            self._before = {number: signal.signal(number, self._hear) for number in heard}
         return self
 
     def __exit__(
@@ -34,6 +29,22 @@ class Brake:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    @abstractmethod
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        """A signal came."""
+
+
+class Brake(Signals):
+    """While entered, the first signal asks the run to stop at its next ``check``; a second one acts as usual.
+
+    ``tell`` hears the name of the first one, within the signal's handler.
+    """
+
+    def __init__(self, tell: Callable[[str], None] = lambda name: None) -> None:
+        super().__init__()
+        self._tell = tell
+        self._asked: str | None = None
 
     def check(self) -> None:
         """Raise Stopped when a signal came."""
@@ -44,7 +55,7 @@ class Brake:
                 hint="Run the same command again to go on.",
             )
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
+    def _hear(self, number: int, frame: FrameType | None) -> None:
         self._asked = signal.Signals(number).name
         signal.signal(number, self._before[number])
         self._tell(self._asked)

@@ -8,9 +8,7 @@ from typing import Final
 from apelschema.db.introspect import has_table
 from apelschema.db.own_table import own_table
 from apelschema.db.session import Session
-from apelschema.names import PREFIX
-
-FORECASTS: Final = PREFIX + "forecasts"
+from apelschema.names import FORECASTS
 
 TABLE: Final = own_table(
     FORECASTS,

@@ -28,7 +28,7 @@ from apelschema.steps import chunks
 from apelschema.steps.base import Standing
 from tests.conftest import MakeDatabase
 from tests.support.calls import load_normalised, load_summary, summarise
-from tests.support.content import POLICY, fill, install_with, stamp
+from tests.support.content import POLICY, make_lax
 from tests.support.dump import whole
 from tests.support.faults import Fault, stopped
 from tests.support.hybrid_rows import (
@@ -214,12 +214,7 @@ def small(server: TestServer) -> Iterator[Target]:
 @pytest.fixture
 def content(make_database: MakeDatabase) -> Target:
     """A lax database of 2.2.1 with everything in it."""
-    target = make_database()
-    with Session(target) as db:
-        install_with(db, sql_mode="")
-        fill(db, lax=True)
-        stamp(db)
-    return target
+    return make_lax(make_database())
 
 
 def test_reader_is_told_all_and_changes_nothing(server: TestServer, content: Target):

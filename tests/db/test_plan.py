@@ -22,7 +22,7 @@ from apelschema.sql import Normalisation
 from tests.conftest import MakeDatabase, OpenSession
 from tests.support.calls import call, error_of, parameters, summarise
 from tests.support.cli import inside
-from tests.support.content import POLICY, fill, install_with, stamp
+from tests.support.content import POLICY, make_lax
 from tests.support.dump import whole
 from tests.support.runs import upgrade
 from tests.support.vectors import dump
@@ -74,12 +74,7 @@ class Sent:
 @pytest.fixture
 def old(make_database: MakeDatabase) -> Callable[[], Target]:
     def make() -> Target:
-        target = make_database()
-        with Session(target) as db:
-            install_with(db, sql_mode="")
-            fill(db, lax=True)
-            stamp(db)
-        return target
+        return make_lax(make_database())
 
     return make
 

@@ -20,7 +20,7 @@ from apelschema.policy import Policy
 from apelschema.revisions import Planned
 from apelschema.steps.base import Standing
 from tests.conftest import MakeDatabase
-from tests.support.content import POLICY, fill, install_with, stamp
+from tests.support.content import POLICY, make_lax
 from tests.support.dump import whole
 from tests.support.faults import Fault, expire_lease, lost_connection, stopped
 from tests.support.runs import current, downgrade, upgrade
@@ -31,12 +31,7 @@ FaultOf = Callable[[Fault], AbstractContextManager[None]]
 @pytest.fixture
 def old(make_database: MakeDatabase) -> Target:
     """A lax database of 2.2.1 with everything in it."""
-    target = make_database()
-    with Session(target) as db:
-        install_with(db, sql_mode="")
-        fill(db, lax=True)
-        stamp(db)
-    return target
+    return make_lax(make_database())
 
 
 class StopsAt(Listener):

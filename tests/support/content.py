@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from apelschema.catalogue.load import load
+from apelschema.db.connect import Target
 from apelschema.db.session import Session
 from apelschema.names import LOOKUP_TABLES, VERSION_TABLE
 from apelschema.policy import Policy
@@ -44,6 +45,15 @@ def install_with(db: Session, *, sql_mode: str | None = None, definer: str | Non
             db.execute(_text("routine", name, definer))
         for name in (name for name, view in entry.views.items() if not view.central):
             db.execute(_text("view", name, definer))
+
+
+def make_lax(target: Target) -> Target:
+    """Make a lax database of 2.2.1 with everything in it, in an empty one; returns the same."""
+    with Session(target) as db:
+        install_with(db, sql_mode="")
+        fill(db, lax=True)
+        stamp(db)
+    return target
 
 
 def stamp(db: Session, revision: str = "221_baseline") -> None:
