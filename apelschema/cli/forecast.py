@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from apelschema import forecast_log
@@ -12,7 +14,7 @@ from apelschema.db.errors import DatabaseError
 from apelschema.db.session import Session
 from apelschema.errors import ApelschemaError
 from apelschema.forecast.base import Estimate
-from apelschema.forecast.speed import measure
+from apelschema.forecast.speed import Speed, measure
 from apelschema.forecast.speed_writes import measure_writes
 from apelschema.forecast.time import estimate
 from apelschema.forecast.time_parts import LOOKING
@@ -27,9 +29,26 @@ _SECONDS: Final = 10.0
 """What timing reads may take: more than it does where a run is short."""
 
 
-def foreseen(session: Session, steps: Sequence[PlannedStep], policy: Policy, *, verified: bool) -> Estimate:
-    """What the run will cost, from reads and writes timed now."""
-    return estimate(session, steps, measure_writes(session, measure(session, policy, _SECONDS)), verified=verified)
+@dataclass(frozen=True)
+class Forecast:
+    """What steps will cost, with a verification after them if they are ``verified``; reads are timed once."""
+
+    session: Session
+    steps: Sequence[PlannedStep]
+    policy: Policy
+    verified: bool
+
+    @cached_property
+    def _reads(self) -> Speed:
+        return measure(self.session, self.policy, _SECONDS)
+
+    def from_reads(self) -> Estimate:
+        """For before the question: nothing is written until it is answered."""
+        return estimate(self.session, self.steps, self._reads, verified=self.verified)
+
+    def with_writes(self) -> Estimate:
+        """Nearer, because writes to a scratch table are timed too."""
+        return estimate(self.session, self.steps, measure_writes(self.session, self._reads), verified=self.verified)
 
 
 def sentence(found: Estimate) -> str:

@@ -39,10 +39,11 @@ def run(settings: Settings, command: Command, to: str, listener: Telling, *, yes
         demand_known(steps)
         _say_before(session, settings, command, way, steps)
         policy = ways.situation(session, settings).policy
-        foreseen = forecast.foreseen(session, steps, policy, verified=way.to_revision is not None)
-        listener.expects(steps, read_sizes(session), foreseen)
-        say(forecast.sentence(foreseen), sys.stderr)
+        costs = forecast.Forecast(session, steps, policy, way.to_revision is not None)
+        say(forecast.sentence(costs.from_reads()), sys.stderr)
         confirm(session, f"This will {command}", yes=yes)
+        foreseen = costs.with_writes()
+        listener.expects(steps, read_sizes(session), foreseen)
     begun = time.monotonic()
     with forecast.compared(settings.target, foreseen, listener), listener:
         (runner.upgrade if command == "upgrade" else runner.downgrade)(settings, to)

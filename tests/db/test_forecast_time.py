@@ -220,6 +220,15 @@ def test_goes_of_a_run_add_up_and_a_killed_one_is_marked(database: Target, sessi
     assert (killed.is_incomplete, killed.is_comparable) == (True, False)
 
 
+def test_nothing_is_written_before_the_question_is_answered(old: Target, server: TestServer):
+    """Not even the scratch table, which nobody would see any more."""
+    written = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Com_create_table', 'Com_insert_select', 'Com_insert')"
+    before = server.execute(written)
+    ended = inside(old, "upgrade")
+    assert (ended.code, "About " in ended.err, "nothing was changed" in ended.err) == (2, True, True)
+    assert server.execute(written) == before
+
+
 def test_every_part_of_an_upgrade_is_foreseen_and_noted_also_when_it_is_resumed(
     database: Target, session: OpenSession, monkeypatch: pytest.MonkeyPatch
 ):
