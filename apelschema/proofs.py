@@ -55,7 +55,7 @@ class Proof:
     def after(self) -> None:
         """Hold them against the tables; raises FoundWrong that names table, site, month, figures and ids."""
         self._weigh(ledger.AFTER)
-        sums = self._changed_sums()
+        sums = [str(each) for each in ledger.differences(self._session, self._run.id)]
         rows = self._changed_rows()
         if sums or rows:
             listed = "".join(f"\n  - {difference}" for difference in [*sums[:_SHOWN], *rows[:_SHOWN]])
@@ -69,14 +69,6 @@ class Proof:
         if not ledger.has(self._session, self._run.id, moment):
             self._listener.phase_began(f"ledger {moment}", "adding up jobs, wall and cpu per table, site and month")
             ledger.take(self._session, self._run.id, moment, self._listener.progress)
-
-    def _changed_sums(self) -> list[str]:
-        """Where jobs, wall or cpu differ; what writers wrote beside the run is for its rows' checksums to tell."""
-        found = ledger.differences(self._session, self._run.id)
-        taken = checksums.taken(self._session, self._run.id)
-        if found and taken and taken.beside_writers:
-            found, _ = Written(self._session, self._run.id).parted(found)
-        return [str(each) for each in found]
 
     def _changed_rows(self) -> list[str]:
         """Where rows differ, the first few with their ids; what writers wrote beside the run is only told."""

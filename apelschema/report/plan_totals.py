@@ -14,8 +14,8 @@ from apelschema.report.check_estimate import room, summary
 from apelschema.revisions import PlannedStep
 
 _WHILE_STOPPED: Final = (
-    "programs named above do the data no harm; the run that goes on has to be told --writers ignore then, else it finds"
-    " its ledger changed and ends with 1; --until stops so that the next run takes it anew"
+    "programs named above do the data no harm; but a run that goes on then finds its ledger changed and ends with 1."
+    " Only --until stops so that the next run takes it anew"
 )
 
 
