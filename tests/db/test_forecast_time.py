@@ -254,12 +254,14 @@ def test_every_part_of_an_upgrade_is_foreseen_and_noted_also_when_it_is_resumed(
 
     second = inside(database, "upgrade", "--yes", "--json")
     assert second.code == 0, second.err
-    ended = {each.part: each for each in forecast_log.noted(db, run.id)}
+    noted = {each.part: each for each in forecast_log.noted(db, run.id)}
+    waits = {part for part in noted if ": barrier " in part}  # nobody foresees whom a barrier will meet
+    ended = {part: each for part, each in noted.items() if part not in waits}
     assert set(ended) == set(names)
     assert {each.part for each in ended.values() if not each.is_comparable} == set()
     for part in (backfill, LOOKING):
         assert taken(ended[part]) > taken(begun[part])
-    assert {part: each.seconds for part, each in begun.items()} == {p: each.seconds for p, each in ended.items()}
+    assert {part: begun[part].seconds for part in ended} == {part: each.seconds for part, each in ended.items()}
     assert {each.basis for each in ended.values()} == {"measured"}
     assert all((each.low or 0) <= (each.seconds or 0) <= (each.high or 0) for each in ended.values())
 
@@ -267,13 +269,14 @@ def test_every_part_of_an_upgrade_is_foreseen_and_noted_also_when_it_is_resumed(
     assert report["seconds"] == pytest.approx(sum(each.seconds or 0 for each in ended.values()), abs=0.01)
     assert report["actual"] == pytest.approx(sum(map(taken, ended.values())), abs=0.01)
     assert report["ratio"] == pytest.approx(report["actual"] / report["seconds"], rel=0.01)
-    assert (report["basis"], report["parts_left_out"]) == ("measured", 0)
+    assert (report["basis"], report["parts_left_out"]) == ("measured", len(waits))
     phases = {each["name"]: each for each in second.json["phases"]}
-    assert {LOOKING, backfill, "ledger after", "checksums after", VERIFICATION} <= set(phases) <= set(names)
+    assert {LOOKING, backfill, "ledger after", "checksums after", VERIFICATION} <= set(phases) <= {*names, *waits}
     assert phases[backfill]["forecast"] == ended[backfill].seconds
 
     back = inside(database, "downgrade", "2.2.1", "--yes", "--json")
     assert back.code == 0, back.err
     run = Journal(db).last_run()
     assert run is not None
-    assert [each for each in forecast_log.noted(db, run.id) if not each.is_comparable] == []
+    unforeseen = [each.part for each in forecast_log.noted(db, run.id) if not each.is_comparable]
+    assert [part for part in unforeseen if ": undo barrier " not in part] == []
