@@ -74,7 +74,12 @@ find_browser() {
   return 1
 }
 
+has_library() { # NAME.so.N
+  PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null | grep -q "$1"
+}
+
 ensure_browser() {
+  has_library libatomic.so.1 || install_package libatomic1 libatomic "what the driver of the browser is linked with"
   find_browser >/dev/null && return
   install_package chromium chromium "the browser in which the tests open the HTML report"
   find_browser >/dev/null || fail "chromium is still not here after installing it"
