@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from apelschema.checks import Verdict
+from apelschema.cli import options
 from apelschema.cli.options import (
     LETS_TARGET_BE_NEGATIVE,
     policy,
@@ -73,13 +74,8 @@ Examples:
 @click.option(
     "--by", callback=_by, default="", metavar="site,month", help="the forecast of figures per site, month or both"
 )
-@click.option("--accept-stall", is_flag=True, help="Galera: accept that all writes stop while tables are rebuilt")
-@click.option(
-    "--accept-changed",
-    multiple=True,
-    metavar="NAME",
-    help="as upgrade will be told to accept a routine or view that was changed by hand (repeatable)",
-)
+@options.accept_stall
+@options.accept_changed
 @click.option("-v", "--verbose", is_flag=True, help="text: every finding on its own, and the SQL of the plan")
 @shared()
 def check(

@@ -5,7 +5,7 @@ from typing import cast, get_args
 import click
 
 from apelschema.checks import Writers
-from apelschema.cli import plan, run
+from apelschema.cli import options, plan, run
 from apelschema.cli.options import LETS_TARGET_BE_NEGATIVE, shared, target, target_argument, wants_json
 from apelschema.cli.progress import telling
 from apelschema.runner import Settings
@@ -36,7 +36,7 @@ Examples:
 @click.option(
     "--accept-folding", is_flag=True, help="go back though rows fall together that only the newer release tells apart"
 )
-@click.option("--accept-stall", is_flag=True, help="Galera: accept that all writes stop while tables are rebuilt")
+@options.accept_stall
 def downgrade(
     to: str, dry_run: bool, verbose: bool, yes: bool, writers: str, accept_folding: bool, accept_stall: bool
 ) -> int:

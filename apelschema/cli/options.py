@@ -145,6 +145,16 @@ def _target_or_option(context: click.Context, parameter: click.Parameter, value:
     return value
 
 
+accept_stall: Final = click.option(
+    "--accept-stall", is_flag=True, help="Galera: accept that all writes stop while tables are rebuilt"
+)
+accept_changed: Final = click.option(
+    "--accept-changed",
+    multiple=True,
+    metavar="NAME",
+    help="go on with a routine or view that was changed by hand (repeatable)",
+)
+
 LETS_TARGET_BE_NEGATIVE: Final = {"ignore_unknown_options": True}
 """Context settings of commands with a TARGET."""
 

@@ -8,6 +8,7 @@ import click
 
 from apelschema import checks, runner, script
 from apelschema import way as ways
+from apelschema.cli import options
 from apelschema.cli.options import LETS_TARGET_BE_NEGATIVE, policy, shared, target, target_argument, wants_json
 from apelschema.cli.output import put, put_text
 from apelschema.db.session import Session
@@ -45,14 +46,9 @@ Examples:
     metavar="FILE",
     help="with --sql: write the script there, whole or not at all, instead of to stdout",
 )
-@click.option("--accept-stall", is_flag=True, help="Galera: accept that all writes stop while tables are rebuilt")
+@options.accept_stall
 @click.option("--accept-folding", is_flag=True, help="on the way back: accept that rows fall together")
-@click.option(
-    "--accept-changed",
-    multiple=True,
-    metavar="NAME",
-    help="go on with a routine or view that was changed by hand (repeatable)",
-)
+@options.accept_changed
 def plan(
     to: str,
     verbose: bool,

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from apelschema.cli import options
 from apelschema.cli.brief import brief
 from apelschema.cli.confirmation import confirm
 from apelschema.cli.in_order import InOrder
@@ -87,9 +88,8 @@ The copy's password: --ask-on-password, or the variable {PASSWORD_VARIABLE}.
     help="a dump (.gz too), restored into a private server")  # fmt: skip
 @click.option("--same-server", is_flag=True, help="in a scratch database in the server at hand")
 @click.option("--accept-unknown-space", is_flag=True, help="--same-server: go on where free space cannot be seen")
-@click.option("--accept-stall", is_flag=True, help="Galera: accept that all writes stop while tables are rebuilt")
-@click.option("--accept-changed", multiple=True, metavar="NAME",
-    help="go on with a routine or view that was changed by hand (repeatable)")  # fmt: skip
+@options.accept_stall
+@options.accept_changed
 @click.option("--yes", is_flag=True, help="do not ask")
 @click.pass_context
 def rehearse(context: click.Context, /, to: str, **given: Any) -> int:

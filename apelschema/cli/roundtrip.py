@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from apelschema import revisions, scratch
+from apelschema.cli import options
 from apelschema.cli.brief import brief
 from apelschema.cli.confirmation import confirm
 from apelschema.cli.options import charset_option, is_target_given, policy, sample_options, shared, target, wants_json
@@ -53,7 +54,7 @@ Examples:
 )
 @sample_options
 @charset_option("of the database on the private server")
-@click.option("--accept-stall", is_flag=True, help="Galera: accept that all writes stop while tables are rebuilt")
+@options.accept_stall
 @click.option("--keep", is_flag=True, help="leave the scratch database as it is at the end")
 @click.option("--yes", is_flag=True, help="do not ask")
 @click.pass_context

@@ -9,7 +9,7 @@ import click
 
 from apelschema import way as ways
 from apelschema.checks import Writers
-from apelschema.cli import plan, run
+from apelschema.cli import options, plan, run
 from apelschema.cli.options import LETS_TARGET_BE_NEGATIVE, policy, shared, target, target_argument, wants_json
 from apelschema.cli.progress import telling
 from apelschema.db.session import Session
@@ -55,13 +55,8 @@ Examples:
     callback=_moment,
     help="stop at the last point where programs may run again that is reached by then (this host's local time)",
 )
-@click.option("--accept-stall", is_flag=True, help="Galera: accept that all writes stop while tables are rebuilt")
-@click.option(
-    "--accept-changed",
-    multiple=True,
-    metavar="NAME",
-    help="go on with a routine or view that was changed by hand (repeatable)",
-)
+@options.accept_stall
+@options.accept_changed
 @click.option("--no-central", is_flag=True, help="create an empty database without the central extra objects")
 def upgrade(
     to: str,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from apelschema.db.session import Session
+from apelschema.db.variables import global_variables
 
 _VARIABLES: Final[Mapping[str, str]] = {
     "sql_mode": "sql_mode",
@@ -18,12 +19,11 @@ _VARIABLES: Final[Mapping[str, str]] = {
     "time_zone": "time zone",
     "lower_case_table_names": "lower case table names",
 }
-_OF_THE_SERVER: Final = "SHOW GLOBAL VARIABLES WHERE Variable_name IN %s"
 
 
 def server_facts(session: Session) -> dict[str, str]:
     """Facts by name, in words; nothing in them is secret. Paths and accounts are left out."""
-    found = {str(name).lower(): str(value) for name, value in session.rows(_OF_THE_SERVER, (tuple(_VARIABLES),))}
+    found = global_variables(session, *_VARIABLES)
     facts = {
         "server": session.server.name,
         "cluster": "Galera" if session.server.galera else "none",

@@ -11,12 +11,9 @@ from apelschema.forecast_log import Compared
 from apelschema.ledger import TypeFigures
 from apelschema.report.accuracy import Accuracy
 from apelschema.report.base import Document, grid, heading, lasting, line, number, paragraph, plural, printable
+from apelschema.report.figures import change, hours
 from apelschema.report.verify import VerifyDocument
 from apelschema.way import Way
-
-_HOUR: Final = 3600  # seconds
-_ROUNDING: Final = 1e-4
-"""Relative differences below this come from sums that are rounded once where their parts were before."""
 
 _SLOWEST: Final = 5
 
@@ -163,17 +160,8 @@ def _table(figures: Sequence[TypeFigures]) -> Table:
             printable(each.type) or "(untyped)",
             number(each.rows_after),
             number(each.jobs_after),
-            number(before // _HOUR),
-            number(after // _HOUR) if before != after else "unchanged",
-            _change(before, after),
+            hours(before),
+            hours(after) if before != after else "unchanged",
+            change(before, after),
         )
     return table
-
-
-def _change(before: int, after: int) -> str:
-    """A factor; for what only rounds differently, the difference."""
-    if before == after:
-        return ""
-    if before and abs(after / before - 1) > _ROUNDING:
-        return f"x {after / before:.4g}"
-    return f"{after - before:+,} s"
