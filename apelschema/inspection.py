@@ -17,6 +17,7 @@ from apelschema.forecast.base import Estimate, TypeForecast
 from apelschema.forecast.speed import SECONDS, measure
 from apelschema.forecast.summing import By, summed_up
 from apelschema.forecast.time import estimate
+from apelschema.open_after import OpenAfter, open_after
 from apelschema.policy import Policy
 from apelschema.revisions import PlannedStep
 from apelschema.runner import Settings
@@ -29,7 +30,8 @@ class Inspection:
 
     ``taken_at`` is UTC. ``server`` are facts about the server and the database in words, by name. ``figures`` are
     summed up by type and by what was asked for with ``--by``; ``months`` are always by type and month, for the plot.
-    ``figures`` and ``estimate`` are None where they could not be told; a finding says why.
+    ``opens`` are the programs that may run after each step. ``figures`` and ``estimate`` are None where they could not
+    be told; a finding says why.
     """
 
     way: Way
@@ -39,6 +41,7 @@ class Inspection:
     policy: Policy
     findings: Sequence[Finding]
     steps: Sequence[PlannedStep] = ()
+    opens: Sequence[OpenAfter] = ()
     sizes: Sequence[TableSize] = ()
     figures: Sequence[TypeForecast] | None = None
     months: Sequence[TypeForecast] | None = None
@@ -72,6 +75,8 @@ def inspect(
         findings = checks.look_at_all(situation, found.listed, on_part)
         on_part("plan")
         steps, refused = _steps(session, settings, to, found)
+        surroundings = runner.surroundings(session, settings, [each.planned for each in steps])
+        opens = open_after(surroundings, steps) if steps else ()
         on_part("forecast of figures")
         forecast, unforeseen = _figures(situation, found, by)
     on_part("forecast of time")  # looking at the schema is timed too, so it is not answered from memory any more
@@ -84,6 +89,7 @@ def inspect(
         situation.policy,
         [*findings, *refused, *unforeseen, *untimed],
         steps,
+        opens,
         read_sizes(session),
         None if forecast is None else summed_up(forecast, by),
         None if forecast is None else summed_up(forecast, ("month",)),
@@ -108,8 +114,7 @@ def _figures(
     """The forecast by month, and by site where that is asked for; a finding where it cannot be told."""
     detail: tuple[By, ...] = ("site", "month") if "site" in by else ("month",)
     try:
-        with situation.budget.of_statements(situation.session):
-            return figures.forecast(situation.session, situation.policy, found.listed, detail), ()
+        return figures.forecast(situation.session, situation.policy, found.listed, detail, situation.budget), ()
     except OutOfTime:
         message = "The forecast of figures did not end in time."
         return None, [Finding("figures", "not_checked", "forecast", message, "Give more time with --max-seconds.")]

@@ -92,6 +92,13 @@ class Bench:
         return [(each["name"], each["forecast"], each["seconds"]) for each in self.report["phases"] if each["forecast"]]
 
     @property
+    def off(self) -> Iterator[str]:
+        """By how much each part that took a while was off, with its rate."""
+        for name, foreseen, actual in self.parts:
+            if max(foreseen, actual) >= LEAST_SECONDS:
+                yield f"    {actual / foreseen:5.2f}  {foreseen:8.2f} s  {name} ({self.rates.get(name, name)})"
+
+    @property
     def line(self) -> str:
         """As a row of the table."""
         found = self.forecast
@@ -117,6 +124,8 @@ def main() -> int:
         for each in all_runs(server, options):
             runs.append(each)
             print(each.line, flush=True)
+            if options.fit:
+                print("\n".join(each.off), flush=True)
         with Session(server.create_database("named")) as session:
             name = session.server.name
     if options.fit:
@@ -131,8 +140,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default="1e5,3e5,1e6", help="rows in all of each sample (default: 1e5,3e5,1e6)")
     parser.add_argument("--rounds", type=int, default=3, help="samples of each size (default: 3)")
+    parser.add_argument("--seed", type=int, default=1, help="of the first sample; each next has the next (default: 1)")
     parser.add_argument("--buffer-pool", default="512M", help="of the server (default: 512M)")
-    parser.add_argument("--fit", action="store_true", help="say by how much each rate was off")
+    parser.add_argument("--fit", action="store_true", help="say by how much each part and each rate was off")
     parser.add_argument("--no-page", action="store_true", help="do not write docs/performance.md")
     options = parser.parse_args()
     options.sizes = [round(float(each)) for each in options.rows.split(",")]
@@ -140,13 +150,12 @@ def arguments() -> argparse.Namespace:
 
 
 def all_runs(server: PrivateServer, options: argparse.Namespace) -> Iterator[Bench]:
-    """One after the other, each on a database of its own."""
-    for number in range(1, options.rounds + 1):
-        for rows in options.sizes:
-            place = server.create_database(f"bench_{rows}_{number}")
-            yield one_run(server, place, rows, seed=number)
-            with Session(place) as session:
-                session.execute(f"DROP DATABASE {place.database}")
+    """One after the other, each on a database and with a seed of its own."""
+    for seed, rows in enumerate(options.sizes * options.rounds, options.seed):
+        place = server.create_database(f"bench_{seed}")
+        yield one_run(server, place, rows, seed)
+        with Session(place) as session:
+            session.execute(f"DROP DATABASE {place.database}")
 
 
 def one_run(server: PrivateServer, place: Target, rows: int, seed: int) -> Bench:

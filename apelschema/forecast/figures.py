@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from apelschema import ledger, revisions
+from apelschema.checks.budget import Budget
 from apelschema.db.introspect import has_table
 from apelschema.db.session import Session
 from apelschema.forecast.base import TypeForecast
@@ -27,7 +28,9 @@ NO_RULE: Final = "no rule"
 _Key = tuple[str, str | None, int | None, int | None]
 
 
-def forecast(session: Session, policy: Policy, planned: Sequence[Planned], by: Sequence[By] = ()) -> list[TypeForecast]:
+def forecast(
+    session: Session, policy: Policy, planned: Sequence[Planned], by: Sequence[By] = (), budget: Budget | None = None
+) -> list[TypeForecast]:
     """Rows, jobs and normalised seconds by type, and by site and by year and month if asked, before and after.
 
     ``planned`` are the steps of an upgrade as the run would take them (``runner.steps_to``), ``policy`` is that of
@@ -36,13 +39,14 @@ def forecast(session: Session, policy: Policy, planned: Sequence[Planned], by: S
     where the table is not there.
 
     Raises CannotRun where it cannot be told to the unit: for a way back, or after one that stopped half-way or left
-    folded rows to part, and where it is open which type a sum will show.
+    folded rows to part, and where it is open which type a sum will show. Raises OutOfTime
+    when the ``budget`` is spent.
     """
     if not has_table(session, TABLE):
         return []
     context = Context(session, Journal(session), policy, central=True, plan=revisions.coming(planned))
     effects = effects_of(context, planned)
-    rows = HybridRows(context, effects, by)
+    rows = HybridRows(context, effects, by, budget or Budget())
     sites = ledger.site_names(session) if "site" in by else {}
     is_old = figures_policy(context) is None
     totals: dict[_Key, _Totals] = defaultdict(lambda: _Totals(is_old, is_old and effects.figures is None))

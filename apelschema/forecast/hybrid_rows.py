@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from apelschema import sql
+from apelschema.checks.budget import Budget
 from apelschema.db.introspect import has_table
 from apelschema.errors import CannotRun
 from apelschema.forecast.effects import Effects
@@ -61,10 +62,13 @@ class Group:
 class HybridRows:
     """The rows before and after, each in groups. A row counts in both; rows that fall together are told apart."""
 
-    def __init__(self, context: Context, effects: Effects, by: Sequence[By]) -> None:
-        """Look whether any rows fall together; raises CannotRun where it is open which type their sum will show."""
+    def __init__(self, context: Context, effects: Effects, by: Sequence[By], budget: Budget) -> None:
+        """Look whether any rows fall together; raises CannotRun where it is open which type their sum will show.
+
+        Each query ends in what is left of the time; raises OutOfTime.
+        """
         self._session, self._policy = context.session, context.policy
-        self._effects, self._by = effects, by
+        self._effects, self._by, self._budget = effects, by, budget
         self._is_any_left_out = has_table(context.session, LEFT_OUT)
         self._merges = effects.relabels and self._is_any(f"{_falling_together()} LIMIT 1")
         if self._merges and self._is_any(*self._of_open_type()):
@@ -111,7 +115,8 @@ class HybridRows:
         durations = [f"h.Normalised{name}" for name in ("WallDuration", "CpuDuration")]
         durations += [rule.value(f"h.{name}", rule.new_factor) for name in ("WallDuration", "CpuDuration")]
         sums = ["COUNT(*)", *(f"SUM({each})" for each in ("h.NumberOfJobs", *durations))]
-        found = self._session.rows(
+        found = self._budget.rows(
+            self._session,
             f"SELECT {', '.join([*keys, *sums])} FROM {source} GROUP BY {', '.join(map(str, range(1, len(keys) + 1)))}",
             [*changes[1], *arguments],
         )
@@ -163,7 +168,7 @@ class HybridRows:
         return f"{source} AND ({is_whole} OR NOT {other})", [swapped, swapped]
 
     def _is_any(self, query: str, arguments: Sequence[Any] = ()) -> bool:
-        return bool(self._session.rows(query, arguments))
+        return bool(self._budget.rows(self._session, query, arguments))
 
 
 def _falling_together() -> str:

@@ -77,7 +77,7 @@ class CheckDocument(Document):
             return
         steps = of.steps
         columns = Columns.of(steps, width, is_timed=of.estimate is not None)
-        known = Outlook({each.name: each for each in of.estimate.parts} if of.estimate else {})
+        known = Outlook.of(steps, of.estimate, of.opens)
         yield heading("Plan")
         yield line((columns.header, "dim"))
         yield from steps_as_text(list(enumerate(steps, start=1)), columns, known, verbose=True)

@@ -40,9 +40,7 @@ class PlanDocument(Document):
     @property
     def outlook(self) -> Outlook:
         """Costs and programs by the steps' names."""
-        costs = {each.name: each for each in self.estimate.parts} if self.estimate else {}
-        names = (each.planned.name for each in self.steps)
-        return Outlook(costs, dict(zip(names, self.opens, strict=False)))
+        return Outlook.of(self.steps, self.estimate, self.opens)
 
     @property
     def totals(self) -> Totals:

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Final
+from typing import Final, Self
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from apelschema.forecast.base import Cost
+from apelschema.forecast.base import Cost, Estimate
 from apelschema.open_after import OpenAfter
 from apelschema.report.base import lasting, line, number, paragraph, plural, printable, shortened, size
 from apelschema.revisions import PlannedStep
@@ -37,6 +37,12 @@ class Outlook:
 
     costs: Mapping[str, Cost] = field(default_factory=dict)
     opens: Mapping[str, OpenAfter] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, steps: Sequence[PlannedStep], estimate: Estimate | None, opens: Sequence[OpenAfter]) -> Self:
+        """A forecast, and the programs in the steps' order where they are known."""
+        costs = {each.name: each for each in estimate.parts} if estimate else {}
+        return cls(costs, dict(zip((each.planned.name for each in steps), opens, strict=False)))
 
     def seconds(self, steps: Iterable[PlannedStep]) -> float | None:
         """What steps take together; None where nothing was forecast."""

@@ -116,7 +116,11 @@ class Relabel(Step):
 
 
 class Pieces:
-    """The work on one piece, for the columns and the key that the table has."""
+    """The work on one piece, for the columns and the key that the table has.
+
+    Joins are STRAIGHT_JOINs from the piece on: what the servers think of a table that is being filled would have them
+    read all of it for every piece.
+    """
 
     def __init__(self, context: Context, columns: Sequence[str], key: Sequence[str], swapped: datetime | None) -> None:
         self._context = context
@@ -149,12 +153,12 @@ class Pieces:
         same = sql.same_key(self._rest, "n", "k")
         condition = f"{condition} AND NOT EXISTS (SELECT 1 FROM {NOT_PUT_BACK} n WHERE {same})"
         self._session.execute(
-            f"DELETE h FROM {TABLE} h JOIN {self._kept} k ON {sql.same_key(self._rest, 'h', 'k')}"
+            f"DELETE h FROM {self._kept} k STRAIGHT_JOIN {TABLE} h ON {sql.same_key(self._rest, 'h', 'k')}"
             f" WHERE {condition} AND {sql.is_label(f'h.{COLUMN}')}",
             arguments,
         )
         listed = sql.columns(self._columns)
-        together = f"{self._kept} o JOIN {self._kept} k ON {sql.same_key(self._rest, 'o', 'k')}"
+        together = f"{self._kept} k STRAIGHT_JOIN {self._kept} o ON {sql.same_key(self._rest, 'o', 'k')}"
         changed = self._session.execute(
             f"REPLACE INTO {TABLE} ({listed}) SELECT DISTINCT {sql.columns(self._columns, 'o')} FROM {together}"
             f" WHERE {condition}",
@@ -167,7 +171,7 @@ class Pieces:
         condition, arguments = piece.condition("h")
         return self._session.execute(
             f"REPLACE INTO {self._kept} ({sql.columns(self._columns)})"
-            f" SELECT DISTINCT {sql.columns(self._columns, 'o')} FROM {TABLE} h JOIN {TABLE} o"
+            f" SELECT DISTINCT {sql.columns(self._columns, 'o')} FROM {TABLE} h STRAIGHT_JOIN {TABLE} o"
             f" ON {sql.same_key(self._rest, 'h', 'o')} AND {sql.says_no_infrastructure(f'o.{COLUMN}')}"
             f" WHERE {condition} AND {sql.is_unsettled(f'h.{COLUMN}')}",
             arguments,
@@ -177,7 +181,7 @@ class Pieces:
         """All rows of class N under the piece's keys, but those that a new summariser has written."""
         condition, arguments = piece.condition("k")
         self._session.execute(
-            f"DELETE h FROM {TABLE} h JOIN {self._kept} k ON {sql.same_key(self._rest, 'h', 'k')}"
+            f"DELETE h FROM {self._kept} k STRAIGHT_JOIN {TABLE} h ON {sql.same_key(self._rest, 'h', 'k')}"
             f" WHERE {condition} AND {sql.is_unsettled(f'k.{COLUMN}')} AND {sql.says_no_infrastructure(f'h.{COLUMN}')}"
             f" AND NOT ({sql.is_label(f'h.{COLUMN}')} AND h.UpdateTime > %s)",
             [*arguments, self._swapped or _NEVER],
@@ -191,7 +195,7 @@ class Pieces:
             f"INSERT INTO {TABLE} ({sql.columns(self._columns)}) SELECT {self._summed()}"
             f" FROM (SELECT DISTINCT {rest} FROM {self._kept} k"
             f" WHERE {condition} AND {sql.is_unsettled(f'k.{COLUMN}')}) p"
-            f" JOIN {self._kept} h ON {sql.same_key(self._rest, 'h', 'p')}"
+            f" STRAIGHT_JOIN {self._kept} h ON {sql.same_key(self._rest, 'h', 'p')}"
             f" LEFT JOIN {TABLE} s ON {sql.same_key(self._rest, 's', 'p')} AND {sql.is_label(f's.{COLUMN}')}"
             f" WHERE s.SiteID IS NULL GROUP BY {sql.columns(self._rest, 'h')}",
             arguments,

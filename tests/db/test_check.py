@@ -69,6 +69,12 @@ def test_an_account_that_may_only_read_on_a_read_only_server_changes_nothing(
     assert not snapshot.differences(before, snapshot.take(filled))
 
 
+def test_what_may_run_is_known_for_every_step(filled: Session):
+    found = inspected(filled)
+    assert len(found.opens) == len(found.steps)
+    assert (found.opens[0].whole, found.opens[-1].whole) == (("2.2.1",), ("2.5.0",))
+
+
 def test_the_servers_own_rules_keep_a_check_from_writing(filled: Session):
     with Session(filled.target) as session:
         inspection.inspect(session, Settings(filled.target, content.POLICY), "head")

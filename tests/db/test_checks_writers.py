@@ -163,6 +163,8 @@ def test_a_prepared_transaction_without_a_connection_is_named(db: Session, impat
         other.execute("XA END 'left'")
         other.execute("XA PREPARE 'left'")
     try:
+        alone = "SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = 0"
+        wait_until(lambda: bool(db.rows(alone)), "its connection has gone", every=0.2)
         (finding,) = open_transactions(db, lambda: look("long_transactions", db))
         assert (finding.severity, finding.object) == ("warning", "XA")
     finally:

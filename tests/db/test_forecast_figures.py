@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from unittest.mock import patch
 
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from apelschema import ledger, revisions, runner
+from apelschema.checks import Budget, OutOfTime
 from apelschema.db.connect import Target
 from apelschema.db.session import Session
 from apelschema.errors import CannotRun, FoundWrong, Stopped
@@ -441,6 +442,25 @@ def test_type_that_a_sum_will_show_must_be_certain(small: Target):
             forecasts(db, Policy(unlisted_types="released"), "2.3.0")
         db.execute("UPDATE HybridSuperSummaries SET ServiceLevelType = 'BENCH'")
     hold(small, Policy(unlisted_types="released"), "2.3.0")
+
+
+def test_all_statements_share_the_time_that_is_given(small: Target, monkeypatch: pytest.MonkeyPatch):
+    now, sent, rows = [0.0], [], Session.rows
+
+    def takes_ten_seconds(session: Session, sql: str, args: Any = None) -> list[tuple[Any, ...]]:
+        if "HybridSuperSummaries" in sql:
+            sent.append(sql)
+            now[0] += 10
+        return rows(session, sql, args)
+
+    with Session(small) as db:
+        at = revisions.current(db)
+        planned = runner.steps_to(db, Settings(db.target, policy=POLICY), at, revisions.resolve("head", at), "upgrade")
+        budget = Budget(5, clock=lambda: now[0])
+        monkeypatch.setattr(Session, "rows", takes_ten_seconds)
+        with pytest.raises(OutOfTime):
+            forecast(db, POLICY, planned, budget=budget)
+    assert len(sent) == 1
 
 
 def test_empty_database_has_no_figures(make_database: MakeDatabase):

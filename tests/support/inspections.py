@@ -10,6 +10,7 @@ from apelschema.db.sizes import TableSize
 from apelschema.forecast.base import Cost, Estimate, TypeForecast
 from apelschema.forecast.summing import summed_up
 from apelschema.inspection import Inspection
+from apelschema.open_after import OpenAfter
 from apelschema.policy import Policy
 from apelschema.revisions import PlannedStep
 from apelschema.steps.base import Description, Standing, State
@@ -79,6 +80,15 @@ def steps() -> list[PlannedStep]:
     return found
 
 
+def opens(steps: list[PlannedStep]) -> list[OpenAfter]:
+    """The programs of 2.2.1 until the swap, then none, at the end those of the head."""
+    swap = next(
+        place for place, each in enumerate(steps) if each.planned.step.kind == "routine" and not each.is_settled
+    )
+    old, new = (OpenAfter((each,), (each,), (each,)) for each in ("2.2.1", "2.5.0"))
+    return [*[old] * swap, *[OpenAfter()] * (len(steps) - swap - 1), new]
+
+
 def estimate() -> Estimate:
     """A time for every step that has something to do, for ledgers and verification."""
     parts = [Cost("ledger before", None, "ledger", 1_234_567_890, 95.0, 60.0, 180.0, "measured")]
@@ -104,7 +114,7 @@ def inspection(**changes: Any) -> Inspection:
     )  # fmt: skip
     taken = datetime(2026, 5, 4, 1, 2, 3, tzinfo=UTC)
     found = Inspection(
-        way, taken, "0.1.0", SERVER, Policy(types={"custom": "released"}), FINDINGS, planned, SIZES,
+        way, taken, "0.1.0", SERVER, Policy(types={"custom": "released"}), FINDINGS, planned, opens(planned), SIZES,
         summed_up(months()), months(), estimate(),
     )  # fmt: skip
     return replace(found, **changes)

@@ -18,6 +18,7 @@ from apelschema.report.check_words import next_step, verdict_in_words
 from apelschema.report.findings import SHOWN, TITLES, Alike, alike
 from apelschema.report.html import plots
 from apelschema.report.outlook import Coming, coming
+from apelschema.report.plan_steps import Outlook
 from apelschema.revisions import PlannedStep
 
 _TEMPLATE = "check.html.j2"
@@ -47,7 +48,7 @@ def to_html(inspection: Inspection) -> str:
         work=plots.work_by_month(months) if months else None,
         time=plots.time_by_part(estimate) if estimate else None,
         plan=_plan(inspection.steps),
-        costs={each.name: each for each in estimate.parts} if estimate else {},
+        known=Outlook.of(inspection.steps, estimate, inspection.opens),
     )  # fmt: skip
 
 
