@@ -15,6 +15,7 @@ from apelschema.errors import CannotRun
 from apelschema.policy import Policy
 from apelschema.sample import Sample, build
 from apelschema.steps.backfill import LEFT_OUT
+from apelschema.steps.sources import HYBRID_KEY
 from tests.conftest import MakeDatabase, OpenSession
 from tests.official.update import official_text
 from tests.support.broken import broken
@@ -27,6 +28,7 @@ CHECKS = list(verify.CHECKS)
 WITHOUT_STATE = ["structure", "definers", "I7", "I10", "doubles", "stale"]
 """What a database is held against on which no run has worked: its release and its own rows."""
 HYBRID = "HybridSuperSummaries"
+TYPE = "ServiceLevelType"
 
 
 def statuses(report: verify.Report) -> dict[str, str]:
@@ -180,6 +182,24 @@ def test_two_benchmarks_of_one_key_are_no_doubles(fresh: Session):
     load_summary(fresh, serviceLevelType="HEPSPEC", serviceLevel=0, wallDuration=0, cpuDuration=0)
     assert summarise(fresh) == {}
     assert statuses(verify.run(fresh))["doubles"] == "pass"
+
+
+def test_h06_keys_with_rows_of_several_types_are_counted(db: Session):
+    def exposed() -> int:
+        types: dict[tuple, set[str]] = {}
+        for row in db.dicts(f"SELECT * FROM {HYBRID}"):
+            key = tuple(row[name] for name in HYBRID_KEY if not name.startswith("ServiceLevel"))
+            types.setdefault(key, set()).add(row["ServiceLevelType"].lower())
+        return sum(len(each) > 1 for each in types.values())
+
+    columns = [str(name) for (name, *_) in db.rows(f"SHOW COLUMNS FROM {HYBRID}")]
+    before = exposed()
+    values = ", ".join(f"CONCAT(h.{name}, '+')" if name == TYPE else f"h.{name}" for name in columns)
+    add = f"INSERT INTO {HYBRID} ({', '.join(columns)}) SELECT {values} FROM {HYBRID} h WHERE Month = 3"
+    with broken(db, add, add.replace("'+'", "'++'")):
+        assert exposed() > before
+        said = detail(verify.run(db), "P12")
+        assert said.startswith(f"for information: {exposed()} keys have rows of several types")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from apelschema import sql
 from apelschema.facts import Place
 from apelschema.steps.backfill import TABLE
+from apelschema.steps.sources import HYBRID_KEY
 from apelschema.verify.base import CheckResult, Subject, judged, rows
 from apelschema.verify.probes.choose import chosen
 
@@ -13,10 +15,7 @@ LEVELS: Final = "P10"
 TOTALS: Final = "P11"
 EXPOSED: Final = "P12"
 
-_KEY: Final = (
-    "SiteID, Month, Year, GlobalUserNameID, VOID, VORoleID, VOGroupID, SubmitHostId, Infrastructure, NodeCount,"
-    " Processors"
-)
+_KEY: Final = tuple(name for name in HYBRID_KEY if not name.startswith("ServiceLevel"))
 _NAMED: Final = f"{TABLE} h " + " ".join(
     f"JOIN {lookup} {lookup}_ ON {lookup}_.id = h.{column}"
     for lookup, column in (
@@ -96,8 +95,8 @@ def check_exposed(subject: Subject) -> CheckResult:
     """Told, not judged: keys with rows of several types overwrite each other when sent without types (H6)."""
     count = int(
         subject.session.value(
-            f"SELECT COUNT(*) FROM (SELECT 1 FROM {TABLE} GROUP BY {_KEY} HAVING"
-            " MIN(LOWER(ServiceLevelType)) <> MAX(LOWER(ServiceLevelType))) k"
+            f"SELECT COUNT(*) FROM (SELECT DISTINCT {sql.columns(_KEY, 'h')} FROM {TABLE} h STRAIGHT_JOIN {TABLE} o"
+            f" ON {sql.same_key(_KEY, 'o', 'h')} AND LOWER(o.ServiceLevelType) <> LOWER(h.ServiceLevelType)) k"
         )
     )
     return CheckResult(
