@@ -14,6 +14,9 @@ EVERYTHING: Final = "*"
 NOTHING: Final = ""
 """In place of a table's name: the work takes as long however many rows there are, as the swap of a routine does."""
 
+VARIES: Final = (0.7, 1.4)
+"""How far apart from what they were said to take parts are seen, at least and at most (docs/performance.md)."""
+
 RUNS: Final = ("upgrade", "downgrade")
 """The phases that consist of steps."""
 
@@ -43,7 +46,8 @@ class Extrapolated:
 class Growth:
     """How many times as many rows there are: on the whole, at least, at most; ``depth`` is how much deeper trees are.
 
-    A sample of sites has another share of each table, so work on several grows by something between.
+    A sample of sites has another share of each table, so work on several grows by something between. What does not grow
+    was measured as it is; all else varies from run to run too.
     """
 
     factor: float = 1.0
@@ -55,13 +59,11 @@ class Growth:
         """A part of which ``constant`` seconds are the same for any number of rows."""
         fixed = min(constant, part.seconds)
         growing = part.seconds - fixed
-        return Extrapolated(
-            part.name,
-            part.seconds,
-            fixed + growing * self.factor,
-            fixed + growing * self.least,
-            max(part.seconds * self.most * self.depth, fixed + growing * self.factor),
-        )
+        whole = fixed + growing * self.factor
+        low, high = fixed + growing * self.least, max(part.seconds * self.most * self.depth, whole)
+        if self.factor > 1:
+            low, high = max(low * VARIES[0], part.seconds), high * VARIES[1]
+        return Extrapolated(part.name, part.seconds, whole, low, high)
 
 
 def growth(table: str, taken: Mapping[str, int], whole: Mapping[str, int]) -> Growth:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from apelschema.cli.in_order import InOrder
 from apelschema.rehearsal.beside import name_beside
 from apelschema.rehearsal.run import Rehearsed
-from apelschema.rehearsal.times import EVERYTHING, NOTHING, Extrapolated, Growth, PartTime, extrapolate, growth
+from apelschema.rehearsal.times import EVERYTHING, NOTHING, VARIES, Extrapolated, Growth, PartTime, extrapolate, growth
 from apelschema.report import RehearsalDocument, to_json
 from apelschema.verify import Verdict
 from tests.unit.test_documents import text
@@ -44,8 +44,8 @@ def test_parts_that_touch_no_rows_stay_what_they_are_and_bound_what_is_constant(
     upgrade, verify = extrapolate([("upgrade", 3.0), ("verify", 9.0)], parts, TAKEN, WHOLE)
     assert upgrade.seconds == 3.0
     assert upgrade.whole == pytest.approx(0.5 + 0.5 + 2.0 * 10)
-    assert upgrade.low == pytest.approx(upgrade.whole)
-    assert upgrade.high == pytest.approx(0.5 + 2.5 * 10 * 1.5)  # log2(1000) / log2(100)
+    assert upgrade.low == pytest.approx(0.5 + (0.5 + 2.0 * 10) * VARIES[0])
+    assert upgrade.high == pytest.approx(0.5 + 2.5 * 10 * 1.5 * VARIES[1])  # log2(1000) / log2(100)
     assert (verify.whole, verify.high) == (9.0, 9.0)
 
 
