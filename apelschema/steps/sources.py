@@ -1,5 +1,6 @@
 """Which rows of the source tables are behind a row of HybridSuperSummaries."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from apelschema import sql
@@ -30,6 +31,12 @@ def makes(table: str, source: str, hybrid: str) -> str:
     columns = _JOB_COLUMNS if table == "JobRecords" else {}
     shared = [name for name in HYBRID_KEY if name != "Infrastructure"]
     return " AND ".join(f"{source}.{columns.get(name, name)} = {hybrid}.{name}" for name in shared)
+
+
+def key_in(table: str, source: str, key: Sequence[str]) -> str:
+    """Columns of a hybrid key as a source table has them, under the key's names."""
+    columns = _JOB_COLUMNS if table == "JobRecords" else {}
+    return ", ".join(f"{source}.{columns.get(name, name)} AS {name}" for name in key)
 
 
 def has_source(hybrid: str = "h", *, settled: bool = True) -> str:

@@ -18,23 +18,27 @@ def look(situation: Situation) -> list[Finding]:
     """Warns where the neighbour has a source still; where the sources of both are gone it is probably history."""
     gone = has_nothing_behind(situation)
     has_one = f"({has_source('o', settled=False)} OR {has_copied('o', typed=has_types(situation), settled=False)})"
-    stale = places(situation, f"{_rows()} WHERE {_beside(has_one)} AND {gone}")
-    either = int(situation.value(f"SELECT COUNT(*) FROM {HYBRID} h WHERE {_beside('TRUE')} AND {gone}"))
+    stale = places(
+        situation,
+        f"SELECT h.SiteID, h.Year, h.Month, 1 AS Number FROM {_beside_another()} WHERE {gone}"
+        f" AND EXISTS (SELECT 1 FROM {HYBRID} o WHERE {_differ()} AND {has_one})",
+    )
+    either = int(situation.value(f"SELECT COUNT(*) FROM {_beside_another()} WHERE {gone}"))
     return [*_stale(stale), *_history(either - total(stale))]
 
 
-def _rows() -> str:
-    return f"SELECT h.SiteID, h.Year, h.Month, 1 AS Number FROM {HYBRID} h"
+def _beside_another() -> str:
+    """Rows beside one of another infrastructure: few, for whom alone it is worth while to look for jobs."""
+    key = sql.columns(HYBRID_KEY, "h")
+    found = f"SELECT DISTINCT {key} FROM {HYBRID} h STRAIGHT_JOIN {HYBRID} o ON {_differ()}"
+    return f"({found}) c STRAIGHT_JOIN {HYBRID} h ON {sql.same_key(HYBRID_KEY, 'h', 'c')}"
 
 
-def _beside(condition: str) -> str:
-    """A row that differs in the infrastructure only, two spellings of none being no difference."""
+def _differ() -> str:
+    """Rows that differ in the infrastructure only, two spellings of none being no difference."""
     shared = sql.same_key([name for name in HYBRID_KEY if name != "Infrastructure"], "o", "h")
     both = f"{sql.says_no_infrastructure('o.Infrastructure')} AND {sql.says_no_infrastructure('h.Infrastructure')}"
-    return (
-        f"EXISTS (SELECT 1 FROM {HYBRID} o WHERE {shared} AND o.Infrastructure <> h.Infrastructure"
-        f" AND NOT ({both}) AND {condition})"
-    )
+    return f"{shared} AND o.Infrastructure <> h.Infrastructure AND NOT ({both})"
 
 
 def _stale(found: Sequence[Place]) -> Iterator[Finding]:
