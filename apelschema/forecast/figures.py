@@ -39,8 +39,8 @@ def forecast(
     where the table is not there.
 
     Raises CannotRun where it cannot be told to the unit: for a way back, or after one that stopped half-way or left
-    folded rows to part, and where it is open which type a sum will show. Raises OutOfTime
-    when the ``budget`` is spent.
+    folded rows to part, and where it is open which type a sum will show; OutOfTime when
+    the ``budget`` is spent.
     """
     if not has_table(session, TABLE):
         return []

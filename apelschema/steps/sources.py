@@ -28,15 +28,17 @@ def makes(table: str, source: str, hybrid: str) -> str:
     if table == "NormalisedSummaries":
         shared = [name for name in HYBRID_KEY if name not in _NOT_OF_COPIES]
         return f"{sql.same_key(shared, source, hybrid)} AND {hybrid}.ServiceLevel = 0"
-    columns = _JOB_COLUMNS if table == "JobRecords" else {}
     shared = [name for name in HYBRID_KEY if name != "Infrastructure"]
-    return " AND ".join(f"{source}.{columns.get(name, name)} = {hybrid}.{name}" for name in shared)
+    return " AND ".join(f"{source}.{_column(table, name)} = {hybrid}.{name}" for name in shared)
 
 
 def key_in(table: str, source: str, key: Sequence[str]) -> str:
     """Columns of a hybrid key as a source table has them, under the key's names."""
-    columns = _JOB_COLUMNS if table == "JobRecords" else {}
-    return ", ".join(f"{source}.{columns.get(name, name)} AS {name}" for name in key)
+    return ", ".join(f"{source}.{_column(table, name)} AS {name}" for name in key)
+
+
+def _column(table: str, name: str) -> str:
+    return _JOB_COLUMNS.get(name, name) if table == "JobRecords" else name
 
 
 def has_source(hybrid: str = "h", *, settled: bool = True) -> str:

@@ -90,9 +90,14 @@ def place(each: TypeForecast) -> Place:
 
 def forecasts(db: Session, policy: Policy, to: str) -> tuple[list[TypeForecast], list[TypeForecast]]:
     """Both ways of looking, from where the database stands."""
-    at = revisions.current(db)
-    planned = runner.steps_to(db, Settings(db.target, policy=policy), at, revisions.resolve(to, at), "upgrade")
+    planned = way_to(db, policy, to)
     return forecast(db, policy, planned), forecast(db, policy, planned, by=("site", "month"))
+
+
+def way_to(db: Session, policy: Policy, to: str) -> list[Planned]:
+    """The steps from where the database stands."""
+    at = revisions.current(db)
+    return runner.steps_to(db, Settings(db.target, policy=policy), at, revisions.resolve(to, at), "upgrade")
 
 
 def hold(target: Target, policy: Policy, to: str) -> None:
@@ -454,8 +459,7 @@ def test_all_statements_share_the_time_that_is_given(small: Target, monkeypatch:
         return rows(session, sql, args)
 
     with Session(small) as db:
-        at = revisions.current(db)
-        planned = runner.steps_to(db, Settings(db.target, policy=POLICY), at, revisions.resolve("head", at), "upgrade")
+        planned = way_to(db, POLICY, "head")
         budget = Budget(5, clock=lambda: now[0])
         monkeypatch.setattr(Session, "rows", takes_ten_seconds)
         with pytest.raises(OutOfTime):
