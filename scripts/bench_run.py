@@ -55,8 +55,8 @@ Each run: a fresh sample of 2.2.1 with so many rows in all, and a site for each 
 to the newest release by `apelschema upgrade`, which times reads and writes before it begins and notes forecast and
 actual side by side (`apelschema_forecasts`). Time is that of the run and the verification after it. `from reads` is the
 forecast that `check` can give, which writes nothing. Figures that depend on the machine are left out: what counts are
-ratios within one run. No sample is one that the rates were fitted to. The server's buffer pool has {pool}: what is timed
-beforehand is in memory then, so a database that is several times larger takes longer than the middle says.
+ratios within one run. No sample is one that the rates were fitted to. The server's buffer pool has {pool}: what is
+timed beforehand is in memory then, so a database that is several times larger takes longer than the middle says.
 
 {table}
 
