@@ -15,7 +15,9 @@ NOTHING: Final = ""
 """In place of a table's name: the work takes as long however many rows there are, as the swap of a routine does."""
 
 VARIES: Final = (0.7, 1.4)
-"""How far apart from what they were said to take parts are seen, at least and at most (docs/performance.md)."""
+"""How far from what an extrapolation says the whole may lie: chosen so that one database of a million rows, rehearsed
+in a tenth, lies within (0.96 and 1.52 of the middle); not measured on any other.
+"""
 
 RUNS: Final = ("upgrade", "downgrade")
 """The phases that consist of steps."""
