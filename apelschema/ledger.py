@@ -250,8 +250,11 @@ def _grouped(source: str, keys: list[str], figures: list[str]) -> str:
 
 
 def type_label(column: str) -> str:
-    """A benchmark type, lower case, under the ledger's own collation: groups are its keys, whatever the table's is."""
-    return f"CONVERT(LOWER(TRIM({column})) USING utf8mb4) COLLATE {_COLLATION}"
+    """A benchmark type, lower case, under the ledger's own collation: groups are its keys, whatever the table's is.
+
+    Blanks behind do not count, as to most collations; those before do, as to the rules of normalisation.
+    """
+    return f"CONVERT(LOWER(RTRIM({column})) USING utf8mb4) COLLATE {_COLLATION}"
 
 
 def _kept(run_id: int, moment: str, table: str) -> str:

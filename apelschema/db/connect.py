@@ -74,6 +74,10 @@ def own_connections(target: Target) -> frozenset[int]:
     )
 
 
+_EACH_STATEMENT_BY_ITSELF: Final = "SET SESSION autocommit = 1, SESSION completion_type = 0"
+"""Whatever the server's defaults are: MySQL and MariaDB 10.5 greet as if autocommit were on where it is not."""
+
+
 def open_connection(target: Target) -> "Connection[Any]":
     """Connect, in UTF-8 and with autocommit; raises CannotRun that says what is wrong and what to do."""
     connection = _connect(target)
@@ -92,6 +96,7 @@ def _connect(target: Target) -> "Connection[Any]":
             database=target.database,
             charset="utf8mb4",
             autocommit=True,
+            init_command=_EACH_STATEMENT_BY_ITSELF,
             connect_timeout=CONNECT_TIMEOUT,
             local_infile=False,
             **_encryption(target),

@@ -43,6 +43,11 @@ class Statement:
     line: int
     text: str
 
+    @property
+    def raw(self) -> bytes:
+        """The very bytes of the file."""
+        return self.text.encode("utf-8", "surrogateescape")
+
 
 class Unfinished(ValueError):
     """The text ends within the statement that begins in ``line``."""

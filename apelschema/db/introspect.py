@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 
 from apelschema.db import spelling
 from apelschema.db.folding import sha256
+from apelschema.db.routine_text import as_written
 from apelschema.db.schema import (
     Column,
     Index,
@@ -30,6 +31,9 @@ _COLUMNS = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA,"
     " COLLATION_NAME FROM information_schema.COLUMNS"
 )
+_GENERATED = ("VIRTUAL GENERATED", "STORED GENERATED", "PERSISTENT GENERATED")
+"""In EXTRA of a column that the server computes; DEFAULT_GENERATED is a default like others."""
+
 _INDEXES = "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, NON_UNIQUE FROM information_schema.STATISTICS"
 _PARTITIONS = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, PARTITION_METHOD, PARTITION_EXPRESSION, PARTITION_NAME,"
@@ -180,7 +184,8 @@ class _Reader:
             parameters[row[1], row[2]].append(row)
         routines: dict[str, Routine] = {}
         for row in self.rows(_ROUTINES, "ROUTINE_SCHEMA", "ROUTINE_NAME", "ROUTINE_NAME, ROUTINE_TYPE DESC"):
-            routine = _routine(row, parameters[row[1], row[2]])
+            body = None if row[4] is None else as_written(self._session, row[2], row[1], row[4])
+            routine = _routine((*row[:4], body, *row[5:]), parameters[row[1], row[2]])
             routines[f"function {routine.name}" if routine.name in routines else routine.name] = routine
         return routines
 
@@ -198,6 +203,7 @@ class _Reader:
             on_update=spelling.on_update(extra),
             auto_increment="auto_increment" in extra.lower(),
             collation=collation if collation != table_collation else None,
+            generated=any(word in extra.upper() for word in _GENERATED),
         )
         if self._server.quotes_column_defaults:
             has_default, value = spelling.mariadb_default(default)

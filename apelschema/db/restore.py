@@ -75,7 +75,7 @@ class _Restorer:
         elif nature.kind != "skip":
             if nature.kind == "create" and nature.definer and self._makes_definers:
                 self._make(nature.definer)
-            self._session.execute(statement.text)
+            self._session.execute(statement.raw)
 
     def _collate(self, nature: Nature) -> None:
         """Give this database, whatever the statement calls it, the character set and collation of the dump's."""

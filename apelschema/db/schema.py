@@ -29,6 +29,7 @@ class Column:
     on_update: str | None = None
     auto_increment: bool = False
     collation: str | None = None  # live only, and only where it is not the table's
+    generated: bool = False  # live only: the server computes it, and takes no value for it
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class Table:
     central: bool = False
     charset: str | None = None
     collation: str | None = None
+
+    @property
+    def written_names(self) -> tuple[str, ...]:
+        """Names of the columns that an INSERT may name."""
+        return tuple(column.name for column in self.columns if not column.generated)
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ class Session:
     """
 
     def __init__(self, target: Target) -> None:
-        """Connect and set up; raises CannotRun when there is no connection or the server is too old."""
+        """Connect and set up; raises CannotRun when there is no connection, or one to a server that cannot be used."""
         self.target = target
         self._connection: Connection[Any] = open_connection(target)
         self._in_transaction = False
@@ -112,10 +112,11 @@ class Session:
         row = self.one(sql, args)
         return row[0] if row else None
 
-    def execute(self, sql: str, args: Any = None) -> int:
+    def execute(self, sql: str | bytes, args: Any = None) -> int:
         """Run one statement and give the number of rows it changed.
 
-        Without ``args`` the text goes to the server verbatim: a ``%`` or ``:name`` in a body means nothing.
+        Without ``args`` the text goes to the server verbatim: a ``%`` or ``:name`` in a body means nothing, and bytes
+        may be of any character set that the session has.
         """
         with self._connection.cursor() as cursor:
             return int(cursor.execute(sql, args))
@@ -215,6 +216,12 @@ class Session:
                 f"The server is {server.name}, which is too old.",
                 why="The ways to change its tables safely are not there.",
                 hint=f"At least {server.oldest_supported} is needed: update the server first.",
+            )
+        if self.value("SELECT @@lower_case_table_names") == 1:
+            raise CannotRun(
+                "The server keeps the names of tables in lower case (lower_case_table_names = 1).",
+                why="It shows all tables under names that are in no release of APEL, so nothing can be told of them.",
+                hint="Restore a dump on a server with lower_case_table_names = 0, the default but on Windows.",
             )
         return server
 

@@ -15,6 +15,7 @@ from apelschema.steps.chunks import Piece
 from apelschema.steps.fold import Fold
 from apelschema.steps.fold_descriptions import FoldDescriptions
 from apelschema.steps.kept import NOT_PUT_BACK, ensure_kept, kept_table
+from apelschema.steps.own_columns import own_columns
 from apelschema.steps.refigure import Refigure
 from apelschema.steps.relabel import TABLE, Pieces, Relabel
 from apelschema.steps.rerender import RenderKept
@@ -105,8 +106,9 @@ def _settle_jobs(transcript: Transcript, context: Context, step: SettleJobs) -> 
 def _relabel(transcript: Transcript, context: Context) -> None:
     live = read_table(transcript, TABLE)
     assert live is not None
-    kept = ensure_kept(transcript, TABLE, live.column_names, kept_table(context.revision, TABLE))
+    kept = ensure_kept(transcript, TABLE, live.written_names, kept_table(context.revision, TABLE))
     transcript.execute(f"DROP TABLE IF EXISTS {NOT_PUT_BACK}")
     with transcript.transaction():
         transcript.execute(f"DELETE FROM {kept}")
-        Pieces(context, live.column_names, live.primary_key, None).relabel(Piece(live.primary_key, None, None))
+        pieces = Pieces(context, live.written_names, live.primary_key, None, own_columns(live))
+        pieces.relabel(Piece(live.primary_key, None, None))

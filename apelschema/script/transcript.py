@@ -27,16 +27,16 @@ class Transcript(Session):
         """All that was written down."""
         return "\n".join(self._lines) + "\n"
 
-    def execute(self, sql: str, args: Any = None) -> int:
+    def execute(self, sql: str | bytes, args: Any = None) -> int:
         """Write one statement down with its arguments in it."""
         if not self._is_set_up:
             return self.do_and_write(sql, args)
-        self._write(sql, args)
+        self._write(str(sql, "utf-8") if isinstance(sql, bytes) else sql, args)
         return 1
 
-    def do_and_write(self, sql: str, args: Any = None) -> int:
+    def do_and_write(self, sql: str | bytes, args: Any = None) -> int:
         """Write one statement down, and execute it here too."""
-        self._write(sql, args)
+        self._write(str(sql, "utf-8") if isinstance(sql, bytes) else sql, args)
         return super().execute(sql, args)
 
     def say(self, *lines: str) -> None:

@@ -15,6 +15,7 @@ from apelschema.sql import Normalisation
 from apelschema.steps.base import Context
 from apelschema.steps.chunks import Piece
 from apelschema.steps.kept import NOT_PUT_BACK, ensure_kept, ensure_not_put_back
+from apelschema.steps.own_columns import newest_values, own_columns
 from apelschema.steps.sums import ADDED_UP, CONSERVED, equal_sums, normalised_sum_of, sum_of
 
 HYBRID: Final = "HybridSuperSummaries"
@@ -62,6 +63,7 @@ class Folding:
         self._column, self._folded_rows, self._said = column, folded_rows, said
         self._table = live.name
         self._hybrid = _hybrid(context)
+        self._own = own_columns(self._hybrid)
         self._kept = folded_table(context.revision, live.name)
         self._kept_hybrid = f"{self._kept}_hybrid"
         self._labelled: tuple[str, ...] = ()
@@ -70,7 +72,7 @@ class Folding:
     def __enter__(self) -> Self:
         for table, kept in ((self._live, self._kept), (self._hybrid, self._kept_hybrid)):
             key = (RUN.name, *table.primary_key)
-            ensure_kept(self._session, table.name, table.column_names, kept, [RUN], key=key)
+            ensure_kept(self._session, table.name, table.written_names, kept, [RUN], key=key)
         ensure_kept(self._session, self._table, self._coarse, self._groups, [RUN, _IS_WHOLE], key=self._coarse)
         self._labelled = ensure_not_put_back(self._session, self._hybrid)
         return self
@@ -93,6 +95,7 @@ class Folding:
         same = sql.same_key(self._hybrid.primary_key, "h", "x")
         self._session.execute(f"DELETE h FROM {self._kept_hybrid_of_groups()} STRAIGHT_JOIN {HYBRID} h ON {same}")
         self._put_hybrid_sum()
+        self._carry_own()
         self._keep_label()
         self._session.execute(f"DELETE FROM {self._groups}")
         return changed
@@ -161,14 +164,14 @@ class Folding:
         )
 
     def _keep_rows(self) -> int:
-        listed = self._live.column_names
+        listed = self._live.written_names
         return self._session.execute(
             f"REPLACE INTO {self._kept} ({sql.columns(listed)}, Run) SELECT {sql.columns(listed, 't')}, w.Run"
             f" FROM {self._rows_of_groups()}"
         )
 
     def _keep_hybrid(self) -> None:
-        listed = self._hybrid.column_names
+        listed = self._hybrid.written_names
         self._session.execute(
             f"REPLACE INTO {self._kept_hybrid} ({sql.columns(listed)}, Run) SELECT {sql.columns(listed, 'h')}, w.Run"
             f" FROM {self._hybrid_of_groups()}"
@@ -176,7 +179,7 @@ class Folding:
 
     def _put_sum(self) -> None:
         """The newest row, with the sums of all in its figures."""
-        listed, key = self._live.column_names, sql.columns(self._coarse, "o")
+        listed, key = self._live.written_names, sql.columns(self._coarse, "o")
         summed = ", ".join(f"{self._summed(name)} AS {quoted(name)}" for name in listed)
         newest = f"ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY o.UpdateTime DESC, o.{quoted(self._column)} DESC)"
         self._session.execute(
@@ -194,7 +197,7 @@ class Folding:
     def _put_hybrid_sum(self) -> None:
         """One row where the sum's is expected; none where no summariser has seen the parts yet."""
         key, rule = self._hybrid_key("t"), Normalisation(self._context.policy, "x")
-        listed = self._hybrid.column_names
+        listed = [name for name in self._hybrid.written_names if name not in self._own]
         summed = [
             key.get(name)
             or (normalised_sum_of(name, rule, "x") if name.startswith("Normalised") else sum_of(name, "x"))
@@ -206,6 +209,20 @@ class Folding:
             f" FROM {self._kept_hybrid_of_groups()} STRAIGHT_JOIN {self._table} t ON {same}"
             f" GROUP BY {sql.columns(self._live.primary_key, 't')}",
             (),
+        )
+
+    def _carry_own(self) -> None:
+        """Columns of the database's own in HybridSuperSummaries have the newest part's values."""
+        if not self._own:
+            return
+        key = " AND ".join(f"h.{quoted(name)} = {value}" for name, value in self._hybrid_key("t").items())
+        rows = (
+            f"{self._kept_hybrid_of_groups()} STRAIGHT_JOIN {self._table} t ON {sql.same_key(self._coarse, 't', 'w')}"
+            f" STRAIGHT_JOIN {HYBRID} h ON {key}"
+        )
+        same = f"n.Run = w.Run AND {sql.same_key(self._coarse, 'n', 'w')}"
+        self._session.execute(
+            newest_values(self._own, rows, "h", "x", self._kept_hybrid, same, self._hybrid.primary_key)
         )
 
     def _keep_label(self) -> None:

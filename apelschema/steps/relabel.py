@@ -16,8 +16,9 @@ from apelschema.steps.barrier import last_swap
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 from apelschema.steps.chunks import Piece, estimated_rows, walk
 from apelschema.steps.kept import NOT_PUT_BACK, ensure_kept, ensure_not_put_back, kept_table
+from apelschema.steps.own_columns import newest_values, own_columns
 from apelschema.steps.sources import HYBRID_KEY, INFRASTRUCTURE, has_newer_source
-from apelschema.steps.sums import normalised_sum_of, sum_of
+from apelschema.steps.sums import CONSERVED, normalised_sum_of, sum_of
 
 TABLE: Final = "HybridSuperSummaries"
 COLUMN: Final = "Infrastructure"
@@ -59,23 +60,24 @@ class Relabel(Step):
         live = read_table(context.session, TABLE)
         if live is None:
             raise FoundWrong(f"The table {TABLE} is gone.", hint="Restore the backup.")
-        kept = ensure_kept(context.session, TABLE, live.column_names, kept_table(context.revision, TABLE))
+        kept = ensure_kept(context.session, TABLE, live.written_names, kept_table(context.revision, TABLE))
         if log.watermark is None and not log.walked:
             context.session.execute(f"DELETE FROM {kept}")  # what an earlier way back left here is replaced since
             context.session.execute(f"DROP TABLE IF EXISTS {NOT_PUT_BACK}")
-        pieces = Pieces(context, live.column_names, live.primary_key, last_swap(context))
+        pieces = Pieces(context, live.written_names, live.primary_key, last_swap(context), own_columns(live))
         walk(context, log, TABLE, live.primary_key, pieces.relabel)
 
     def undo(self, context: Context, log: StepLog) -> None:
-        """Put back the rows that were kept in place of those that they became, where nothing was sent since.
+        """Put back the rows that were kept in place of those that they became, where nothing came in between.
 
-        Elsewhere the row under the label holds new data: it stays, and so does the label in its sources.
+        Elsewhere the row under the label holds new data, or a summariser has found that its parts were not the whole
+        (H28): it stays, and so does the label in its sources.
         """
         live = read_table(context.session, TABLE)
         kept = kept_table(context.revision, TABLE)
         if live is None or not has_table(context.session, kept):
             return
-        pieces = Pieces(context, live.column_names, live.primary_key, None)
+        pieces = Pieces(context, live.written_names, live.primary_key, None)
         ensure_not_put_back(context.session, live)
         begun = context.journal.begun_at(context.revision, self.key) or _NEVER
         walk(context, log, kept, live.primary_key, lambda piece: pieces.put_back(piece, begun))
@@ -122,13 +124,21 @@ class Pieces:
     read all of it for every piece.
     """
 
-    def __init__(self, context: Context, columns: Sequence[str], key: Sequence[str], swapped: datetime | None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        columns: Sequence[str],
+        key: Sequence[str],
+        swapped: datetime | None,
+        own: Sequence[str] = (),
+    ) -> None:
         self._context = context
         self._session = context.session
         self._kept = kept_table(context.revision, TABLE)
         self._columns = columns
         self._rest = tuple(name for name in key if name != COLUMN)
         self._swapped = swapped
+        self._own = own
 
     def relabel(self, piece: Piece) -> int:
         """Keep the rows of the piece and all that share a key with one; put their sum in their place."""
@@ -136,18 +146,20 @@ class Pieces:
         if kept:
             self._remove(piece)
             self._sum_up(piece)
+            self._carry_own(piece)
         return kept
 
     def put_back(self, piece: Piece, begun: datetime) -> int:
         """All rows that fell together with one of the piece come back with it, wherever they stand in key order.
 
-        Not those under whose key something was sent since: what stands there now holds it too.
+        Not those under whose key something was sent since, or another sum stands: that holds all that there is.
         """
         condition, arguments = piece.condition("k")
         key = sql.columns(self._rest)
         self._session.execute(
             f"REPLACE INTO {NOT_PUT_BACK} ({key}) SELECT DISTINCT {sql.columns(self._rest, 'k')} FROM {self._kept} k"
-            f" WHERE {condition} AND {has_newer_source('k')}",
+            f" WHERE {condition} AND ({has_newer_source('k')} OR NOT EXISTS (SELECT 1 FROM {TABLE} h"
+            f" WHERE {sql.same_key(self._rest, 'h', 'k')} AND {is_sum_of(self._kept, 'h')}))",
             [*arguments, *[begun] * len(INFRASTRUCTURE)],
         )
         same = sql.same_key(self._rest, "n", "k")
@@ -190,9 +202,10 @@ class Pieces:
     def _sum_up(self, piece: Piece) -> None:
         """One row under the label for each of the piece's keys where none stands any more."""
         condition, arguments = piece.condition("k")
+        summed = [name for name in self._columns if name not in self._own]
         rest = sql.columns(self._rest, "k")
         self._session.execute(
-            f"INSERT INTO {TABLE} ({sql.columns(self._columns)}) SELECT {self._summed()}"
+            f"INSERT INTO {TABLE} ({sql.columns(summed)}) SELECT {self._summed(summed)}"
             f" FROM (SELECT DISTINCT {rest} FROM {self._kept} k"
             f" WHERE {condition} AND {sql.is_unsettled(f'k.{COLUMN}')}) p"
             f" STRAIGHT_JOIN {self._kept} h ON {sql.same_key(self._rest, 'h', 'p')}"
@@ -201,9 +214,25 @@ class Pieces:
             arguments,
         )
 
-    def _summed(self) -> str:
-        """The columns of the sum, in the table's order; normalised under the one rule that all parts obey."""
-        return ", ".join(self._summed_column(name) for name in self._columns)
+    def _carry_own(self, piece: Piece) -> None:
+        """Columns of the database's own have the newest row's values."""
+        if not self._own:
+            return
+        condition, arguments = piece.condition("k")
+        keys = (
+            f"(SELECT DISTINCT {sql.columns(self._rest, 'k')} FROM {self._kept} k"
+            f" WHERE {condition} AND {sql.is_unsettled(f'k.{COLUMN}')}) p"
+        )
+        rows = (
+            f"{keys} STRAIGHT_JOIN {self._kept} h ON {sql.same_key(self._rest, 'h', 'p')}"
+            f" STRAIGHT_JOIN {TABLE} s ON {sql.same_key(self._rest, 's', 'p')} AND {sql.is_label(f's.{COLUMN}')}"
+        )
+        same = sql.same_key(self._rest, "n", "h")
+        self._session.execute(newest_values(self._own, rows, "s", "h", self._kept, same, [COLUMN]), arguments)
+
+    def _summed(self, names: Sequence[str]) -> str:
+        """The columns of the sum; normalised under the one rule that all parts obey."""
+        return ", ".join(self._summed_column(name) for name in names)
 
     def _summed_column(self, name: str) -> str:
         if name == COLUMN:
@@ -213,3 +242,11 @@ class Pieces:
         if name.startswith("Normalised"):
             return normalised_sum_of(name, Normalisation(self._context.policy), "h")
         return sum_of(name, "h")
+
+
+def is_sum_of(kept: str, row: str) -> str:
+    """Whether a row under the label has jobs, wall and cpu of all that were kept for its key: nothing came since."""
+    rest = [name for name in HYBRID_KEY if name != COLUMN]
+    sums = ", ".join(sum_of(name, "o") for name in CONSERVED)
+    parts = f"SELECT {sums} FROM {kept} o WHERE {sql.same_key(rest, 'o', row)}"
+    return f"({sql.is_label(f'{row}.{COLUMN}')} AND ({sql.columns(CONSERVED, row)}) = ({parts}))"

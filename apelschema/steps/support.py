@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from apelschema import names
-from apelschema.db.introspect import has_table
+from apelschema.db.introspect import has_table, read_table
+from apelschema.db.session import Session
 from apelschema.journal import StepLog
 from apelschema.routine_tables import MARKS_TABLE, REPLACED_TABLE
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
@@ -36,11 +37,24 @@ class Support(Step):
 
     def describe(self, context: Context, direction: Direction = "do") -> Description:
         """The CREATE statement."""
-        return Description(sql=(TABLES[self.table],))
+        return Description(sql=(definition(context.session, self.table),))
 
     def do(self, context: Context, log: StepLog) -> None:
         """Create it."""
-        context.session.execute(TABLES[self.table])
+        context.session.execute(definition(context.session, self.table))
 
     def undo(self, context: Context, log: StepLog) -> None:
         """Nothing: the table stays."""
+
+
+def definition(session: Session, table: str) -> str:
+    """The CREATE statement, in the collation of the rows that routines remove and that it is held against later.
+
+    The database's default may be another: what it cannot hold or compare would be lost or fail (1366, 1267).
+    """
+    source = read_table(session, "NormalisedSummaries")
+    if source is None:
+        return TABLES[table]
+    text = next(column for column in source.columns if column.name == "Infrastructure")
+    collation = text.collation or source.collation
+    return f"{TABLES[table].rstrip()} COLLATE {collation}\n"

@@ -78,7 +78,7 @@ def _forecast(subject: Subject, run: Baseline) -> Figures:
 
 
 def _now(subject: Subject) -> Figures:
-    kind = "LOWER(TRIM(h.ServiceLevelType))"
+    kind = ledger.type_label("h.ServiceLevelType")
     sums = ", ".join(f"SUM(h.{name})" for name in _FIGURES)
     key = f"h.SiteID, h.Year, h.Month, {kind}"
     return _figures(subject.session.rows(f"SELECT {key}, {sums} FROM {TABLE} h GROUP BY {key}"))

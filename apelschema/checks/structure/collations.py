@@ -5,9 +5,10 @@ from typing import Final
 
 from apelschema.checks.base import Check, Finding, Situation
 from apelschema.checks.structure.objects import nearest, routine_named, unseen
+from apelschema.db.ddl import character_set
 from apelschema.db.errors import ILLEGAL_MIX, DatabaseError, number
-from apelschema.db.schema import Routine, Table
-from apelschema.names import quoted
+from apelschema.db.schema import Column, Routine, Table
+from apelschema.names import LOOKUP_TABLES, quoted
 from apelschema.steps.sources import INFRASTRUCTURE
 from apelschema.steps.stored import PutRoutine
 from apelschema.verify.base import listed
@@ -26,6 +27,7 @@ def look(situation: Situation) -> list[Finding]:
     routines = [routine for name in entry.routines if (routine := routine_named(situation.live, name))]
     return [
         *_incomparable(situation, tables, hybrid),
+        *_without_columns(situation, tables),
         *_differing(tables, hybrid.collation),
         *_case_sensitive(tables),
         *_default(situation, hybrid.collation),
@@ -48,7 +50,9 @@ def _incomparable(situation: Situation, tables: Sequence[Table], hybrid: Table) 
 
 
 def _compared(table: Table, hybrid: Table) -> list[tuple[str, str]]:
-    """Columns of a source that steps and new routines hold against those of HybridSuperSummaries."""
+    """Columns that steps hold against those of HybridSuperSummaries, and new routines against its collation."""
+    if table.name in LOOKUP_TABLES:
+        return [("name", "Infrastructure")]
     if table.name not in INFRASTRUCTURE:
         return []
     pairs = [(INFRASTRUCTURE[table.name], "Infrastructure"), ("ServiceLevelType", "ServiceLevelType")]
@@ -64,6 +68,22 @@ def _can_compare(situation: Situation, table: str, column: str, of_hybrid: str) 
             raise
         return False
     return True
+
+
+def _without_columns(situation: Situation, tables: Sequence[Table]) -> Iterator[Finding]:
+    """Tables whose default was changed and whose columns were not: what comes new would not be like them."""
+    for table in tables if situation.planned else ():
+        (of, *others) = {each.collation for each in table.columns if _is_text(each)} or {None}
+        if of is None or others:
+            continue
+        message = f"The default of {table.name} is {table.collation}, and all its columns are {of}."
+        default = f"CHARACTER SET {character_set(of)} COLLATE {of}"
+        hint = f"ALTER TABLE {quoted(table.name)} DEFAULT {default} (no row changes)"
+        yield Finding(ID, "blocker", table.name, message, hint)
+
+
+def _is_text(column: Column) -> bool:
+    return column.type.startswith("varchar")
 
 
 def _differing(tables: Sequence[Table], collation: str) -> Iterator[Finding]:

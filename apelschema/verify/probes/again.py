@@ -11,7 +11,7 @@ from apelschema.steps.backfill import TABLE
 from apelschema.steps.sources import HYBRID_KEY
 from apelschema.verify.base import CheckResult, Subject, judged, rows
 from apelschema.verify.probes.calls import Caller
-from apelschema.verify.probes.recompute import last_summarised, recomputed
+from apelschema.verify.probes.recompute import last_summarised, recomputed, was_found
 from apelschema.verify.probes.shadow import BEFORE, SOURCES, tried
 
 ID: Final = "P1"
@@ -45,15 +45,18 @@ def result(subject: Subject, on_copies: list[str], number: int, copies: bool) ->
     wrong = [each.told(subject) for each in found if each.rows] + on_copies
     waiting = sum(each.waiting for each in found)
     due = f"; {rows(waiting)} loaded since the last summariser run wait for the next" if waiting else ""
+    if left := sum(each.found for each in found):
+        due += f"; {rows(left)} without infrastructure as the old routines left them, which the next run puts right"
     runs = f"three runs on copies of {number} sites and months" + ("" if copies else ", less CopyNormalisedSummaries")
     return judged(ID, f"a summariser run would change nothing, by recomputation of all rows and by {runs}{due}", wrong)
 
 
 def _due(own: Session) -> set[Place]:
     """Sites and months into which something was loaded after they were summarised last."""
-    newest = "SELECT SiteID, Year, Month, MAX(UpdateTime) FROM {} GROUP BY SiteID, Year, Month"
+    latest = "IFNULL(UNIX_TIMESTAMP(MAX(UpdateTime)), 0)"  # the zero time of older releases is no date
+    newest = f"SELECT SiteID, Year, Month, {latest} FROM {{}} GROUP BY SiteID, Year, Month"
     summarised = {(site, year, month): time for site, year, month, time in own.rows(newest.format(BEFORE))}
-    jobs = "SELECT SiteID, EndYear, EndMonth, MAX(UpdateTime) FROM JobRecords GROUP BY SiteID, EndYear, EndMonth"
+    jobs = f"SELECT SiteID, EndYear, EndMonth, {latest} FROM JobRecords GROUP BY SiteID, EndYear, EndMonth"
     queries = [jobs, *(newest.format(table) for table in SOURCES if table != "JobRecords")]
     loaded = [row for query in queries for row in own.rows(query)]
     return {
@@ -71,8 +74,8 @@ def _changes(subject: Subject, caller: Caller) -> Iterator[tuple[str, Place, int
     odd = Normalisation(subject.policy, "b").on_neither_rule
     may = within_backfill(subject.policy, "b")
     queries = {
-        "changed": f"{BEFORE} b LEFT JOIN {TABLE} h ON {key} WHERE h.SiteID IS NULL OR NOT ({same})"
-        f" OR (NOT ({normalised}) AND {may} AND NOT {odd})",
+        "changed": f"{BEFORE} b LEFT JOIN {TABLE} h ON {key} WHERE (h.SiteID IS NULL OR NOT ({same})"
+        f" OR (NOT ({normalised}) AND {may} AND NOT {odd})) AND NOT {was_found(subject, 'b', 'h')}",
         "added": f"{TABLE} b LEFT JOIN {BEFORE} h ON {key} WHERE h.SiteID IS NULL",
     }
     for what, query in queries.items():
