@@ -83,7 +83,7 @@ class Scope:
 
     def whole(self, source: Source) -> list[str]:
         """All columns of a row ``t`` as they are."""
-        return values(replace(source, infrastructure=None), self.columns[source.table], ())
+        return values(replace(source, infrastructure=None, time=None), self.columns[source.table], ())
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Merging:
-    """Where rows of a table will fall together, or part: a query for the columns of the key that they share."""
+    """Where rows of a table will fall together, part, go or come: a query for the columns of their key."""
 
     table: str
     query: str
@@ -217,8 +217,7 @@ def _note_merges(session: Session, run_id: int, scope: Scope, merging: Merging) 
     if key is not None:
         groups = f"m.SiteID, m.Year, m.Month, {cell_of(key, 'm')}"
         session.execute(
-            f"UPDATE {CHECKSUMS} c JOIN (SELECT {groups} AS Cell, COUNT(*) AS Number FROM ({merging.query}) m"
-            f" GROUP BY {groups}) g ON g.SiteID = c.SiteID AND g.Year = c.Year AND g.Month = c.Month"
-            " AND g.Cell = c.Cell SET c.Merges = c.Merges + g.Number"
-            f" WHERE c.Run = {int(run_id)} AND c.SourceTable = '{merging.table}'"
+            f"INSERT INTO {CHECKSUMS} (Run, SourceTable, {', '.join(COLUMNS)}, Merges)"
+            f" SELECT {int(run_id)}, '{merging.table}', {groups}, 0, 0, 0, 0, COUNT(*) FROM ({merging.query}) m"
+            f" GROUP BY {groups} ON DUPLICATE KEY UPDATE Merges = Merges + VALUES(Merges)"
         )

@@ -9,7 +9,9 @@ from apelschema import names, proofs
 from apelschema.brake import Brake
 from apelschema.db.default_collation import give_back
 from apelschema.db.lease import Lease
+from apelschema.db.nodes import demand_same, other_nodes
 from apelschema.db.positions import positions
+from apelschema.db.session import Session
 from apelschema.db.watch import Watch
 from apelschema.errors import ApelschemaError, FoundWrong, Stopped
 from apelschema.journal import Journal, Run, operator
@@ -33,12 +35,14 @@ class Executor:
         self._journal: Journal = context.journal
         self._plan: list[Planned] = []
         self._next = 0
+        self._nodes: Sequence[Session] = ()
 
     @contextmanager
     def running(self, command: str, at: str | None, to: str | None, plan: Sequence[Planned]) -> Iterator[Run]:
         """Hold the lease, note the run and how it ends, and prove by ledger and checksums that it lost nothing.
 
-        Raises CannotRun when another run is at work, FoundWrong when ledger or checksums differ.
+        Raises CannotRun when another run is at work or a node of a cluster cannot be reached, FoundWrong when ledger or
+        checksums differ.
         """
         self._plan, self._next = list(plan), 0
         self._journal.ensure()
@@ -47,6 +51,7 @@ class Executor:
             Lease(self._context.session, names.LEASE, operator()) as lease,
             Brake(self._listener.stopping) as brake,
             Watch(self._context.session, self._listener.watched),
+            other_nodes(self._context.session) as self._nodes,
         ):
             give_back(self._context.session)
             resumed = self._journal.unfinished()
@@ -70,7 +75,7 @@ class Executor:
                 proof.after()
 
     def __call__(self, direction: Direction, step: Step) -> None:
-        """Do, or undo, the next step of the plan."""
+        """Do, or undo, the next step of the plan; what it defined has to stand on every node of a cluster."""
         planned = self._plan[self._next]
         if (planned.direction, planned.step) != (direction, step):
             raise RuntimeError(f"{step.key} is not the next step of the plan, which is {planned.name}")
@@ -82,6 +87,8 @@ class Executor:
         self._listener.step_began(self._next, planned, standing)
         started = time.monotonic()
         outcome = self._do(context, step, standing) if direction == "do" else self._undo(context, step, standing)
+        if not step.pauses:
+            demand_same(context.session, self._nodes)
         self._listener.step_ended(self._next, planned, outcome, time.monotonic() - started)
         self._end_revision(planned)
 
@@ -116,6 +123,9 @@ class Executor:
     def _undo(self, context: Context, step: Step, standing: Standing) -> Outcome:
         if step.stays:
             return Outcome(standing.state, "stays, because data depend on it")
+        if step.was_found(context):
+            self._note_undone(context, step, standing)
+            return Outcome(standing.state, "stays, because it was found so")
         if standing.state is State.FOREIGN:
             raise foreign(step, standing)
         if standing.state is State.BEYOND:

@@ -15,6 +15,7 @@ from apelschema.db.session import Session
 from apelschema.errors import FoundWrong
 from apelschema.names import CLEANUPS
 from apelschema.revisions import Planned
+from apelschema.steps.base import Context
 
 TABLE: Final = own_table(
     CLEANUPS,
@@ -54,10 +55,13 @@ def read_floor(session: Session) -> Floor | None:
     return Floor(*row) if row else None
 
 
-def demand_above(session: Session, planned: Sequence[Planned]) -> None:
-    """Raise FoundWrong for a way back that goes below the floor, before anything is changed."""
-    undone = {each.revision for each in planned if each.direction == "undo" and not each.step.stays}
-    floor = read_floor(session) if undone else None
+def demand_above(context: Context, planned: Sequence[Planned]) -> None:
+    """Raise FoundWrong for a way back that goes below the floor, before anything is changed.
+
+    A step of which nothing is undone, since it stays or was found done, needs nothing that was kept.
+    """
+    undone = {each.revision for each in planned if each.direction == "undo" and _is_undone(context, each)}
+    floor = read_floor(context.session) if undone else None
     if floor is None or not undone & _up_to(floor.revision):
         return
     raise FoundWrong(
@@ -66,6 +70,10 @@ def demand_above(session: Session, planned: Sequence[Planned]) -> None:
         why="Rows, routines and views can be put back as they were found only while they are kept.",
         hint="Stay on this release, or restore the backup that was taken before the upgrade.",
     )
+
+
+def _is_undone(context: Context, planned: Planned) -> bool:
+    return not planned.step.stays and not planned.step.was_found(context.at(planned.revision))
 
 
 def _up_to(revision: str) -> set[str]:

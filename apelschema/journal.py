@@ -144,8 +144,9 @@ class Journal:
     # Steps
 
     def has_steps(self) -> bool:
-        """Whether any step was done in this database, undone since or not."""
-        return self.exists() and bool(self._session.rows(f"SELECT 1 FROM {names.STEPS} WHERE State = 'done' LIMIT 1"))
+        """Whether any step of a revision was done in this database, undone since or not."""
+        query = f"SELECT 1 FROM {names.STEPS} WHERE State = 'done' AND Revision <> '{names.REPAIR}' LIMIT 1"
+        return self.exists() and bool(self._session.rows(query))
 
     def was_done_by(self, run: Run, step: str) -> bool:
         """Whether a run has done a step of this name, of whichever revision."""

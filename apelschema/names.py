@@ -25,11 +25,20 @@ KEPT: Final = PREFIX + "kept_"
 FOLDED: Final = PREFIX + "folded_"
 """Rows that a way back put into others, because the older release has no place for them, are kept likewise."""
 
+RESOLVED: Final = PREFIX + "resolved_"
+"""Rows that ``repair`` removed or changed are kept whole in a table of this name and theirs."""
+
+REPAIR: Final = "repair"
+"""What the journal has for a revision of steps that belong to none: ``repair`` resolves rows whatever the release."""
+
 UNTYPED: Final = ""
 """The label of U: a normalised summary that says no benchmark type (semantics.md section 3)."""
 
 NO_INFRASTRUCTURE: Final = "None"
 """The label of N: what the loader has always written for an absent infrastructure."""
+
+NO_TIME: Final = "0000-00-00 00:00:00"
+"""The zero time, which APEL's own script of 1.6.1 gave to rows without an UpdateTime."""
 
 SAID_NOTHING: Final = ("", "none", "null")
 """Spellings, lower case and trimmed, that mean 'said nothing' for a type or an infrastructure, beside NULL."""

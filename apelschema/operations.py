@@ -18,6 +18,8 @@ from apelschema.steps.base import Direction, Step
 from apelschema.steps.expect import ExpectRelease
 from apelschema.steps.fold import Fold, FoldTypes
 from apelschema.steps.fold_descriptions import FoldDescriptions
+from apelschema.steps.mend import MendTable
+from apelschema.steps.mend_stored import MendRoutine, MendView
 from apelschema.steps.relabel import Relabel
 from apelschema.steps.settle import Settle, SettleJobs
 from apelschema.steps.stored import PutRoutine, PutView
@@ -30,6 +32,9 @@ Sink = Callable[[Direction, Step], None]
 
 
 @Operations.register_operation("expect_release")
+@Operations.register_operation("mend_table")
+@Operations.register_operation("mend_routine")
+@Operations.register_operation("mend_view")
 @Operations.register_operation("create_release_table")
 @Operations.register_operation("alter")
 @Operations.register_operation("create_routine")
@@ -55,6 +60,21 @@ class StepOperation(MigrateOperation):
     def expect_release(cls, operations: Operations, release: str) -> None:
         """Go on only with an empty database, or one of exactly this release."""
         operations.invoke(cls(ExpectRelease(release)))
+
+    @classmethod
+    def mend_table(cls, operations: Operations, table: str) -> None:
+        """Give the columns of a table that an older release had otherwise the definitions of the baseline."""
+        operations.invoke(cls(MendTable(table)))
+
+    @classmethod
+    def mend_routine(cls, operations: Operations, name: str, release: str) -> None:
+        """Replace a routine by ours of a release where an older one stands; what stood there is kept."""
+        operations.invoke(cls(MendRoutine(name, release)))
+
+    @classmethod
+    def mend_view(cls, operations: Operations, name: str, release: str) -> None:
+        """Replace a view by ours of a release where an older one stands; what stood there is kept."""
+        operations.invoke(cls(MendView(name, release)))
 
     @classmethod
     def create_release_table(cls, operations: Operations, table: str, release: str) -> None:

@@ -1,6 +1,6 @@
 """What every step of a plan has to meet before the first one acts: raised early, a refusal changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from apelschema import floor, revisions
 from apelschema.errors import CannotRun, FoundWrong
@@ -21,26 +21,32 @@ def demand(context: Context, planned: Sequence[Planned], *, accept_folding: bool
     _demand_same_policy(context)
     _demand_target_as_far(context, planned)
     accepted.demand_known(context)
-    floor.demand_above(context.session, planned)
+    floor.demand_above(context, planned)
+    _demand_was_here(context, planned)
     undone: list[Step] = []
+    beyond_target: dict[str, str] = {}
     for each in planned:
         here = context.at(each.revision)
+        if each.direction == "undo" and (each.step.stays or each.step.was_found(here)):
+            continue
         standing = each.step.look(here)
         if standing.state is State.FOREIGN:
             raise foreign(each.step, standing)
+        beyond_target[each.step.object] = standing.detail if standing.state is State.BEYOND else ""
         if each.direction == "undo":
             if standing.state is State.BEYOND and not _is_brought_back(each.step, undone):
                 raise beyond(each.step, standing.detail)
             _demand_possible(each.step, here)
             undone.append(each.step)
+    _demand_not_below(context, planned, {name: detail for name, detail in beyond_target.items() if detail})
     if not accept_folding and (found := losses(context, planned)):
         raise _folds(found)
 
 
 def losses(context: Context, planned: Sequence[Planned]) -> list[Loss]:
     """What a way back would fold or put aside, since the older release has no place for it; empty if it is lossless."""
-    undone = [each for each in planned if each.direction == "undo"]
-    return [loss for each in undone for loss in each.step.losses(context.at(each.revision))]
+    undone = [(each.step, context.at(each.revision)) for each in planned if each.direction == "undo"]
+    return [loss for step, here in undone if not step.was_found(here) for loss in step.losses(here)]
 
 
 def beyond(step: Step, detail: str) -> CannotRun:
@@ -75,6 +81,31 @@ def _demand_target_as_far(context: Context, planned: Sequence[Planned]) -> None:
             why="It goes there in one rebuild, and a table would stay ahead of the release that was asked for.",
             hint=f"Finish it (apelschema upgrade {release}), or take it back first (apelschema downgrade).",
         )
+
+
+def _demand_was_here(context: Context, planned: Sequence[Planned]) -> None:
+    """The way back ends where this tool met the database, or goes to exactly what it found there (base)."""
+    met = [each for each in planned if each.direction == "undo" and each.step.was_found(context.at(each.revision))]
+    if not met or planned[-1].revision == revisions.first():
+        return
+    objects = ", ".join(dict.fromkeys(each.step.object for each in met))
+    raise FoundWrong(
+        f"The database was past that when this tool met it: {objects} stood as in {met[0].release} or later already.",
+        why="What was there before was never seen, so that nothing of it is kept.",
+        hint="apelschema downgrade base brings back exactly what was found; what was there before, only a backup.",
+    )
+
+
+def _demand_not_below(context: Context, planned: Sequence[Planned], beyond_target: Mapping[str, str]) -> None:
+    """A database that another has brought farther is not left with a version row of an older release."""
+    if not beyond_target or planned[-1].direction == "undo" or context.journal.has_steps():
+        return
+    listed = "".join(f"\n  - {name} is {detail}" for name, detail in sorted(beyond_target.items()))
+    raise CannotRun(
+        f"The database is beyond {planned[-1].release} already:{listed}",
+        why="Its version row would name an older release than what stands there.",
+        hint="Go to that release or a later one: apelschema status names it.",
+    )
 
 
 def _demand_possible(step: Step, context: Context) -> None:

@@ -66,12 +66,19 @@ class Source:
 
     def is_body(self, body: str) -> bool:
         """Whether a routine's body is this one under any policy."""
-        return self._pattern.fullmatch(folded(body)) is not None
+        text = folded(body)
+        if len(self._parts) == 1:
+            return text == self._parts[0]
+        return text.startswith(self._parts[0]) and self._pattern.fullmatch(text) is not None
+
+    @cached_property
+    def _parts(self) -> list[str]:
+        """The folded body around its placeholders."""
+        return folded(_body(self.template)).split(_PLACEHOLDER)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        parts = folded(_body(self.template)).split(_PLACEHOLDER)
-        return re.compile(_ANY_POLICY.join(re.escape(part) for part in parts))
+        return re.compile(_ANY_POLICY.join(re.escape(part) for part in self._parts))
 
 
 def keeps_old_factor(policy: Policy) -> str:
@@ -81,6 +88,7 @@ def keeps_old_factor(policy: Policy) -> str:
     return f"{'IN' if these else 'NOT IN'} ({listed})"
 
 
+@cache
 def changed_in(name: str, kind: Kind = "routine") -> tuple[str, ...]:
     """Releases, in order, for which there is a file of this object; empty for one that is not ours."""
     found = {path.stem for path in _place(kind, name).glob("*.sql")}

@@ -31,11 +31,15 @@ _PLACE: Final = ("SiteID", "Month", "Year")
 
 @dataclass(frozen=True)
 class Source:
-    """A table whose rows are summed up: the key that no run changes, and the column in which runs settle N."""
+    """A table whose rows are summed up: the key that no run changes, and the columns in which runs settle NULLs.
+
+    ``infrastructure`` gets the label of N, ``time`` the zero time where an older release left it NULL.
+    """
 
     table: str
     key: tuple[str, ...]
     infrastructure: str | None = None
+    time: str | None = "UpdateTime"
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -53,6 +57,8 @@ class Source:
     def value(self, column: str) -> str:
         """A column of a row ``t`` as it counts: what a run settles counts the same before and after."""
         text = f"t.{quoted(column)}"
+        if column == self.time:
+            return f"IFNULL({text}, '{names.NO_TIME}')"
         if column != self.infrastructure:
             return text
         return f"IF({sql.says_no_infrastructure(text)}, '{names.NO_INFRASTRUCTURE}', {text})"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from apelschema import revisions
+from apelschema.catalogue.states import State
 from apelschema.runner import Status
 
 _MIGRATED: Final = "server"
@@ -25,17 +26,31 @@ def coming(revision: str) -> Coming:
 
 
 @dataclass(frozen=True)
+class Unnoted:
+    """What a database is that no version row vouches for.
+
+    ``state`` is where scripts left it between releases, ``later`` the later release that other hands brought it to;
+    ``is_foreign`` says that something in it is of no release.
+    """
+
+    state: State | None = None
+    later: str | None = None
+    is_foreign: bool = False
+
+
+@dataclass(frozen=True)
 class Outlook:
     """The near future of a database; ``holder`` names a run that is at work on it now."""
 
     status: Status
     holder: str | None = None
+    unnoted: Unnoted = Unnoted()
 
     @property
     def coming(self) -> tuple[Coming, ...]:
-        """None where there is no way from here: another kind, or a later release that no version row vouches for."""
+        """None where there is no way from here: another kind, or something of no release in it."""
         found = self.status.fingerprint
-        if self._is_unknown_later or not (found.empty or found.kind == _MIGRATED):
+        if self.refusal or not (found.empty or found.kind == _MIGRATED):
             return ()
         return tuple(coming(each) for each in self.status.pending)
 
@@ -47,34 +62,28 @@ class Outlook:
             return ""
         if found.kind != _MIGRATED:
             return "there are no upgrades for this database"
-        if self._is_unknown_later:
-            nearly = "" if found.exact else "nearly "
-            return (
-                f"it is {nearly}release {found.release} already, but not by this tool, so nothing vouches for its"
-                " figures; adopting such a database is still to come"
-            )
-        return "" if found.exact else f"it is not exactly release {found.release}, see the differences"
+        return f"something is of no release (nearest: {found.release}), see the differences" * self.unnoted.is_foreign
 
     @property
     def next_step(self) -> str:
         """What to type, or to do, next."""
+        return self._of_runs() or self._of_schema()
+
+    def _of_runs(self) -> str:
+        run = self.status.unfinished
         if self.holder:
             return "wait for the run at work; apelschema status shows how far it is."
-        run = self.status.unfinished
         if run and run.state == "failed":
             return f"run {run.id} found something wrong, and a person has to look; apelschema verify says what."
-        if run:
-            return f"apelschema {run.command} {run.target} goes on where the run ended."
+        return f"apelschema {run.command} {run.target} goes on where the run ended." if run else ""
+
+    def _of_schema(self) -> str:
         if self.refusal:
             return f"apelschema upgrade would refuse: {self.refusal}."
+        if self.unnoted.state:
+            return f"{self.unnoted.state.next_step}; --dry-run says what would be done, and changes nothing."
+        if self.unnoted.later:
+            return "apelschema repair says what was counted twice or lost since, and changes nothing unless told."
         if self.coming:
             return "apelschema upgrade --dry-run says what would be done, and changes nothing."
         return "nothing is pending; apelschema verify proves structure, sums and figures."
-
-    @property
-    def _is_unknown_later(self) -> bool:
-        """Whether the schema is of a later release than the baseline's, and no revision is noted."""
-        found = self.status.fingerprint
-        if self.status.revision is not None or found.empty or found.kind != _MIGRATED:
-            return False
-        return found.release != coming(revisions.first()).release

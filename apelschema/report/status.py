@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from rich.console import RenderableType
@@ -16,7 +16,7 @@ from apelschema.history import PastRun
 from apelschema.journal import StepLog
 from apelschema.policy import Policy
 from apelschema.report.base import Document, grid, heading, lasting, line, number, paragraph, plural, size
-from apelschema.report.outlook import Coming, Outlook
+from apelschema.report.outlook import Coming, Outlook, Unnoted
 from apelschema.runner import Status
 from apelschema.steps.accepted import is_about
 
@@ -29,7 +29,8 @@ class StatusDocument(Document):
     """A database's standing, with where it is, how large, and what was done and left unfinished.
 
     ``step`` is the last one of an unfinished run; ``holder`` names who is at work in this moment; ``accepted`` are
-    the routines and views changed by hand that somebody accepted; ``floor`` is the last cleanup.
+    the routines and views changed by hand that somebody accepted; ``floor`` is the last cleanup. ``unnoted`` is what
+    the database is if no version row says so.
     """
 
     server_shown: str
@@ -44,11 +45,12 @@ class StatusDocument(Document):
     holder: str | None = None
     accepted: frozenset[str] = frozenset()
     floor: Floor | None = None
+    unnoted: Unnoted = field(default_factory=Unnoted)
 
     @property
     def outlook(self) -> Outlook:
         """What an upgrade would meet."""
-        return Outlook(self.status, self.holder)
+        return Outlook(self.status, self.holder, self.unnoted)
 
     def as_json(self) -> dict[str, Any]:
         """Contract ``apelschema.status/1``."""
@@ -64,6 +66,7 @@ class StatusDocument(Document):
             "kind": found.kind,
             "release": found.release,
             "exact": found.exact,
+            "state": self._state(),
             "central": found.central,
             "empty": found.empty,
             "revision": self.status.revision,
@@ -86,6 +89,8 @@ class StatusDocument(Document):
         yield _fact("database", f"{self.database} on {self.server_shown}")
         yield _fact("server", f"{self.server.name}{galera}")
         yield _fact("schema", *self._schema())
+        if state := self.unnoted.state:
+            yield _fact("till then", "; ".join(state.works))
         yield _fact("revision", self.status.revision or "none: this tool has not upgraded it so far")
         if self.policy:
             yield _fact("policy", _policy_shown(self.policy))
@@ -120,13 +125,26 @@ class StatusDocument(Document):
             return "not one of APEL's databases", "red"
         if found.kind != MIGRATED:
             return f"APEL {found.kind} database: recognised, but there are no upgrades for it here", "yellow"
-        central = ", with central objects" if found.central else ""
+        words, style, aside = self._release()
+        return f"APEL server, {words}{', with central objects' if found.central else ''}{aside}", style
+
+    def _release(self) -> tuple[str, str, str]:
+        found, unnoted = self.status.fingerprint, self.unnoted
+        if unnoted.state:
+            also = "".join(f", or {each}" for each in unnoted.state.also)
+            return f"half-way between releases: {unnoted.state.name}{also}", "yellow", ""
+        if unnoted.later and not unnoted.is_foreign:
+            return f"release {unnoted.later}, brought there without this tool", "yellow", ""
         if found.exact:
-            return f"APEL server, exactly release {found.release}{central}", "green"
+            return f"exactly release {found.release}", "green", ""
         if self.accepted and all(is_about(each, self.accepted) for each in found.drift):
-            aside = f"but for {', '.join(sorted(self.accepted))}, changed by hand and accepted"
-            return f"APEL server, release {found.release}{central}, {aside}", "green"
-        return f"APEL server, nearest to release {found.release} but not equal{central}", "yellow"
+            aside = f", but for {', '.join(sorted(self.accepted))}, changed by hand and accepted"
+            return f"release {found.release}", "green", aside
+        return f"nearest to release {found.release} but not equal", "yellow", ""
+
+    def _state(self) -> dict[str, Any] | None:
+        state = self.unnoted.state
+        return {**asdict(state), "next_step": state.next_step} if state else None
 
     def _stopped(self) -> str:
         run = self.status.unfinished

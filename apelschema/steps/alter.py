@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from apelschema.catalogue import shapes
 from apelschema.catalogue.compare import compare_table
 from apelschema.catalogue.difference import untolerated
-from apelschema.catalogue.load import load, releases
+from apelschema.catalogue.load import load
 from apelschema.db.ddl import alter_table, create_table
 from apelschema.db.introspect import read_table
 from apelschema.db.online import alter_online
@@ -79,21 +80,24 @@ class Alter(Step):
         return self._table(self.before).primary_key != self._table(self.release).primary_key
 
     def look(self, context: Context) -> Standing:
-        """Before, done, beyond or foreign; absent while the steps that create it have not run."""
+        """By the facets that it adds: done with all of them, before without; foreign for an unknown shape."""
         standing = _standing(context, self.table, self.release)
-        if standing.state is not State.FOREIGN:
-            return standing
         live = read_table(context.session, self.table)
-        order = releases()
-        for earlier in reversed(order[: order.index(self.before) + 1]):
-            if live and self.table in load(earlier).tables and not _differences(live, self.table, earlier):
-                return Standing(State.BEFORE, f"as in {earlier}")
-        return standing
+        if live is None or standing.state is State.FOREIGN:
+            return standing
+        present = _facets(live)
+        return standing if self._adds <= present else Standing(State.BEFORE, shapes.shown(self.table, present))
+
+    def was_found(self, context: Context) -> bool:
+        """By the journal."""
+        return context.found_done(self.key)
 
     def describe(self, context: Context, direction: Direction = "do") -> Description:
         """The ALTER, how the server does it, and the size of the table if it is rebuilt."""
         if direction == "do" and (revision := self._taken_along_by(context)):
             return Description((), f"in the one rebuild of {revision}")
+        if (statement := self._statement(context, direction)) is None:
+            return Description(())
         size = context.session.one(
             "SELECT TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES"
             " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s",
@@ -101,13 +105,13 @@ class Alter(Step):
         )
         rows, length = (int(value or 0) for value in size) if size and self.rebuilds else (None, None)
         algorithm = "INPLACE, table rebuilt" if self.rebuilds else "INSTANT"
-        return Description((self._statement(context, direction),), algorithm, "NONE", rows, length)
+        return Description((statement,), algorithm, "NONE", rows, length)
 
     def do(self, context: Context, log: StepLog) -> None:
         """Alter it, for the steps taken along as well."""
         for revision, step in self._taken_along(context):
             context.journal.begin_step(context.running(), revision, step.key, "do", State.BEFORE)
-        retrying(lambda: alter_online(context.session, self._statement(context, "do")))
+        self._alter(context, "do")
 
     def undo(self, context: Context, log: StepLog) -> None:
         """Alter it back, unless a lost connection hid that it was, or doing it never came that far.
@@ -116,7 +120,12 @@ class Alter(Step):
         """
         if self.look(context).state is State.DONE:
             self._demand_nothing_lost(context)
-            retrying(lambda: alter_online(context.session, self._statement(context, "undo")))
+            self._alter(context, "undo")
+
+    def _alter(self, context: Context, direction: Direction) -> None:
+        statement = self._statement(context, direction)
+        if statement is not None:
+            retrying(lambda: alter_online(context.session, statement))
 
     def _demand_nothing_lost(self, context: Context) -> None:
         for name in sorted(set(self._table(self.release).column_names) - set(self._table(self.before).column_names)):
@@ -147,13 +156,22 @@ class Alter(Step):
     def _table(self, release: str) -> Table:
         return load(release).tables[self.table]
 
-    def _statement(self, context: Context, direction: Direction) -> str:
-        along = self._taken_along(context) if direction == "do" else []
-        before, after = self._table(self.before), self._table(along[-1][1].release if along else self.release)
-        text = alter_table(before, after) if direction == "do" else alter_table(after, before)
-        if text is None:
-            raise ValueError(f"{self.table} is the same in {self.before} and {self.release}")
-        return text
+    @property
+    def _adds(self) -> shapes.Facets:
+        return frozenset(shapes.introduced(self.table, self.before, self.release))
+
+    def _statement(self, context: Context, direction: Direction) -> str | None:
+        """What leads from the shape at hand to the one that is meant; None where they are the same."""
+        present = self._present(context, direction)
+        along = frozenset[str]().union(*(step._adds for _, step in self._taken_along(context)))
+        meant = present | self._adds | along if direction == "do" else present - self._adds
+        return alter_table(shapes.with_facets(self.table, present), shapes.with_facets(self.table, meant))
+
+    def _present(self, context: Context, direction: Direction) -> shapes.Facets:
+        """What the table has; where the steps before have not run, or it is of no known shape, what it should have."""
+        live = read_table(context.session, self.table)
+        found = (shapes.facets(live) if live is not None else None) or frozenset()
+        return found | shapes.introduced(self.table, until=self.before if direction == "do" else self.release).keys()
 
 
 def _differences(live: Table, table: str, release: str) -> tuple[str, ...]:
@@ -162,16 +180,20 @@ def _differences(live: Table, table: str, release: str) -> tuple[str, ...]:
     return tuple(f"{each.object}: {each.difference}" for each in found)
 
 
+def _facets(live: Table) -> shapes.Facets:
+    found = shapes.facets(live)
+    if found is None:
+        raise RuntimeError(f"{live.name} is of no known shape")
+    return found
+
+
 def _standing(context: Context, table: str, release: str) -> Standing:
-    """How a live table stands to its shape in a release; never *before*, which only an ALTER knows."""
+    """How a live table stands to its shape in a release, all earlier ones but for what is missing from them."""
     live = read_table(context.session, table)
     if live is None:
         return Standing(State.ABSENT, "is not there")
-    differences = _differences(live, table, release)
-    if not differences:
-        return Standing(State.DONE, f"as in {release}")
-    order = releases()
-    for later in order[order.index(release) + 1 :]:
-        if not _differences(live, table, later):
-            return Standing(State.BEYOND, f"as in {later}")
-    return Standing(State.FOREIGN, f"it is not as in {release}", differences)
+    present = shapes.facets(live)
+    if present is None:
+        return Standing(State.FOREIGN, f"it is not as in {release}", _differences(live, table, release))
+    beyond = present - shapes.introduced(table, until=release).keys()
+    return Standing(State.BEYOND, shapes.shown(table, present)) if beyond else Standing(State.DONE, f"as in {release}")

@@ -91,6 +91,11 @@ class Context:
         log = self.log(step)
         return log is not None and log.direction == "do" and log.finished
 
+    def found_done(self, key: str) -> bool:
+        """Whether the journal says of a step of this revision that its work stood already when this tool met it."""
+        log = self.journal.step(self.revision, key, "do")
+        return log is not None and log.finished and log.found in (State.DONE, State.BEYOND)
+
     def running(self) -> Run:
         """The run at work; raises RuntimeError while only looking."""
         if self.run is None:
@@ -114,6 +119,11 @@ class Step(ABC):
     @property
     def stays(self) -> bool:
         """Whether undoing leaves the object in place, because it holds data or belongs to what does."""
+        return False
+
+    def was_found(self, context: Context) -> bool:
+        """Whether undoing leaves all as it is, because it stood so already when this tool first looked."""
+        del context
         return False
 
     @property

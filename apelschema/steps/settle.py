@@ -131,8 +131,9 @@ class Settle(ColumnStep):
         column = quoted(self.column)
         if has_table(context.session, NOT_PUT_BACK):
             condition += f" AND NOT EXISTS (SELECT 1 FROM {NOT_PUT_BACK} n WHERE {makes(self.table, 't', 'n')})"
+        rest = [name for name in key if name != self.column]  # in the key it stands under the label now
         return (
-            f"UPDATE {quoted(self.table)} t JOIN {kept} k ON {sql.same_key(key, 't', 'k')}"
+            f"UPDATE {quoted(self.table)} t JOIN {kept} k ON {sql.same_key(rest, 't', 'k')}"
             f" SET t.{column} = k.{column}, t.UpdateTime = t.UpdateTime"
             f" WHERE {condition} AND {sql.is_label(f't.{column}')} AND t.UpdateTime = k.UpdateTime"
         )

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from apelschema import procedures
-from apelschema.catalogue.compare import compare_view
+from apelschema.catalogue.compare import compare_routine
 from apelschema.catalogue.difference import untolerated
 from apelschema.catalogue.load import load, own_view_sha256, releases
+from apelschema.catalogue.view_columns import has_columns_of
 from apelschema.db.errors import DatabaseError
 from apelschema.db.introspect import read_routine, read_view, table_collation
 from apelschema.db.retry import retrying
@@ -119,6 +120,10 @@ class Put(Step):
             return Standing(State.BEFORE, f"{owner} of {release}")
         return Standing(State.BEYOND, f"of {min(found, key=lambda origin: order.index(origin[1]))[1]}")
 
+    def was_found(self, context: Context) -> bool:
+        """By the journal; an object that this database should not have was not found either."""
+        return self.is_wanted(context) and context.found_done(self.key)
+
     def describe(self, context: Context, direction: Direction = "do") -> Description:
         """The statement; it is sent as one, through the driver."""
         if direction == "undo":
@@ -202,16 +207,19 @@ class PutRoutine(Put):
         return load(self.release).routines[self.name].kind
 
     def origins(self, context: Context) -> set[Origin] | None:
-        """By the folded hash of the official body, and by our files."""
+        """By the parameters, and by the folded hash of the official body or by our files."""
         live = read_routine(context.session, self.name)
         if live is None:
             return None
         if live.body is None:
             raise invisible(self.name)
-        known = [(release, load(release).routines.get(self.name)) for release in releases()]
-        official = (release for release, entry in known if entry and entry.body_sha256 == live.body_sha256)
+        known = {release: entry for release in releases() if (entry := load(release).routines.get(self.name))}
+        fitting = [
+            release for release, entry in known.items() if not untolerated(compare_routine(live, entry, release))
+        ]
         body, own = live.body, procedures.Ours()
-        return _origins(official, (release for release, _ in known if own.is_own_body(self.name, release, body)))
+        official = (release for release in fitting if known[release].body_sha256 == live.body_sha256)
+        return _origins(official, (release for release in fitting if own.is_own_body(self.name, release, body)))
 
     def text(self, context: Context) -> str:
         """Our text, rendered under the policy."""
@@ -224,6 +232,8 @@ class PutRoutine(Put):
 
     def is_rendered(self, context: Context) -> bool:
         """Compared under exactly this policy."""
+        if not self.depends_on_policy:
+            return True
         live = read_routine(context.session, self.name)
         return live is not None and procedures.matches_policy(self.name, self.release, str(live.body), context.policy)
 
@@ -260,7 +270,7 @@ class PutView(Put):
         same = [
             release
             for release in releases()
-            if (entry := load(release).views.get(self.name)) and not untolerated(compare_view(live, entry, release))
+            if (entry := load(release).views.get(self.name)) and has_columns_of(live, entry, release)
         ]
         return _origins(same, ())
 

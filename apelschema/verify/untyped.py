@@ -18,11 +18,12 @@ def check(subject: Subject) -> CheckResult:
         return CheckResult(ID, "skipped", f"{TABLE} has no benchmark types yet")
     others = ", ".join(f"'{spelling}'" for spelling in names.SAID_NOTHING if spelling != names.UNTYPED)
     kind = "t.ServiceLevelType"
-    condition = f"LOWER(TRIM({kind})) IN ({others}) OR ({kind} <> '' AND t.UpdateTime < %s) OR HEX({kind}) LIKE '20%%'"
+    since = _since(subject)
+    older = "" if since is None else f" OR ({kind} <> '' AND t.UpdateTime < '{since}')"
+    condition = f"LOWER(TRIM({kind})) IN ({others}){older} OR HEX({kind}) LIKE '20%'"
     found = subject.session.rows(
         f"SELECT t.SiteID, t.Year, t.Month, COUNT(*) FROM {TABLE} t WHERE {condition}"
-        " GROUP BY t.SiteID, t.Year, t.Month ORDER BY t.SiteID, t.Year, t.Month",
-        (_since(subject) or datetime(1970, 1, 2),),
+        " GROUP BY t.SiteID, t.Year, t.Month ORDER BY t.SiteID, t.Year, t.Month"
     )
     wrong = [f"{TABLE}, {subject.place(*place)}: {rows(count)} with a type" for *place, count in found]
     return judged(ID, f"rows of {TABLE} from before benchmark types say none, all in one spelling", wrong)

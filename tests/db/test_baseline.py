@@ -11,12 +11,12 @@ from apelschema.catalogue.load import load
 from apelschema.db.connect import Target
 from apelschema.db.introspect import read_schema
 from apelschema.db.session import Session
+from apelschema.db.stored import replace_stored
 from apelschema.errors import ApelschemaError
 from apelschema.listener import Listener, Outcome
 from apelschema.procedures import Ours
 from apelschema.revisions import Planned
 from tests.conftest import MakeDatabase, OpenSession
-from tests.official.update import install_official, official_update_230, update_230
 from tests.support.content import POLICY, fill, install_with
 from tests.support.dump import shape_of, stored_of, tables_of, whole
 from tests.support.faults import Fault, expire_lease, lost_connection
@@ -174,7 +174,7 @@ FOREIGN: Final[dict[str, tuple[str, str, str]]] = {
         "Summaries.LatestEndTime",
     ),
     "a column more": (
-        "ALTER TABLE HybridSuperSummaries ADD COLUMN Mine INT",
+        "ALTER TABLE HybridSuperSummaries ADD COLUMN Mine INT FIRST",
         "ALTER TABLE HybridSuperSummaries DROP COLUMN Mine",
         "HybridSuperSummaries.Mine",
     ),
@@ -198,21 +198,6 @@ FOREIGN: Final[dict[str, tuple[str, str, str]]] = {
         "RENAME TABLE SuperSummaries_old TO SuperSummaries",
         "SuperSummaries: the table is missing",
     ),
-    "a view missing": (
-        "RENAME TABLE VSyncRecords TO VSyncRecords_old",
-        "RENAME TABLE VSyncRecords_old TO VSyncRecords",
-        "VSyncRecords: the view is missing",
-    ),
-    "a routine missing": (
-        "DROP PROCEDURE UpdateTimestamp",
-        "CREATE PROCEDURE UpdateTimestamp (type VARCHAR(255)) BEGIN REPLACE INTO LastUpdated (Type) VALUES (type); END",
-        "UpdateTimestamp: the procedure is missing",
-    ),
-    "a routine changed by hand": (
-        "CREATE OR REPLACE PROCEDURE SummariseJobs () BEGIN DO 1; END",
-        "DO 0",
-        "SummariseJobs: the body is neither APEL's nor apelschema's",
-    ),
 }
 
 
@@ -225,11 +210,14 @@ def test_anything_else_is_refused_with_its_differences_and_left_alone(
     for what, (change, back, said) in FOREIGN.items():
         db.execute(change)
         made = footprint(db)
-        with pytest.raises(ApelschemaError, match="nearest to") as refused:
+        with pytest.raises(ApelschemaError, match="of no release") as refused:
             upgrade(target, "2.2.1")
         assert said in str(refused.value), what
         assert footprint(db) == made, what
         db.execute(back)
+    replace_stored(db, "procedure", "SummariseJobs", "CREATE PROCEDURE SummariseJobs () BEGIN DO 1; END")
+    with pytest.raises(ApelschemaError, match="SummariseJobs: the body is neither APEL's nor apelschema's"):
+        upgrade(target, "2.2.1")
     assert current(target) is None
     assert not any(names.is_ours(name) for name in tables_of(target))
 
@@ -238,27 +226,24 @@ def test_every_difference_is_listed_not_only_the_first(make_database: MakeDataba
     target = make_database()
     db = session(target)
     install_with(db)
-    db.execute("DROP VIEW VSummaries")
+    db.execute("ALTER TABLE SyncRecords DROP COLUMN NumberOfJobs")
     db.execute("ALTER TABLE Summaries DROP COLUMN LatestEndTime")
     with pytest.raises(ApelschemaError) as refused:
         upgrade(target)
     assert "Summaries.LatestEndTime" in str(refused.value)
-    assert "VSummaries: the view is missing" in str(refused.value)
+    assert "SyncRecords.NumberOfJobs" in str(refused.value)
     assert refused.value.exit_code == 2
 
 
-def test_h20_half_of_the_official_script_is_refused_at_every_stop(make_database: MakeDatabase, session: OpenSession):
+def test_missing_routines_and_views_are_made_again(make_database: MakeDatabase, session: OpenSession):
     target = make_database()
     db = session(target)
-    install_official(db, "2.2.1")
-    for effect in range(1, len(update_230()) + 1):
-        official_update_230(db, start=effect, stop_after=effect)
-        made = footprint(db)
-        with pytest.raises(ApelschemaError, match=r"neither empty nor exactly 2\.2\.1") as refused:
-            upgrade(target)
-        assert refused.value.exit_code == 2, effect
-        assert "NormalisedSummaries.ServiceLevelType" in str(refused.value), effect
-        assert footprint(db) == made, effect
+    install_with(db)
+    there = {name: each.statement for name, each in stored_of(db).items()}
+    for gone in ("VIEW VSyncRecords", "VIEW VSumCPU", "PROCEDURE UpdateTimestamp", "PROCEDURE SummariseJobs"):
+        db.execute(f"DROP {gone}")
+    upgrade(target, "2.2.1")
+    assert {name: each.statement for name, each in stored_of(db).items()} == there
 
 
 @pytest.mark.parametrize(
@@ -288,7 +273,7 @@ def test_official_221_is_recognised_by_its_bodies(make_database: MakeDatabase, s
     install_with(db)
     text = stored_of(db)["UpdateTimestamp"].statement
     assert text is not None
-    db.execute(text.replace("BEGIN", "BEGIN -- ours, 100%\n\n").replace("CREATE", "CREATE OR REPLACE", 1))
+    replace_stored(db, "procedure", "UpdateTimestamp", text.replace("BEGIN", "BEGIN -- ours, 100%\n\n"))
     before = whole(target)
     upgrade(target, "2.2.1")
     assert whole(target) == before

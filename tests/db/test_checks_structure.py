@@ -11,7 +11,7 @@ from apelschema.db.errors import number
 from apelschema.db.session import SQL_MODE, Session
 from apelschema.db.stored import read_stored
 from apelschema.journal import Journal
-from apelschema.names import VERSION_TABLE
+from apelschema.names import LOOKUP_TABLES, VERSION_TABLE
 from apelschema.policy import Policy
 from apelschema.runner import Settings
 from apelschema.steps import accepted
@@ -149,20 +149,26 @@ def test_a_database_that_no_run_knows_has_to_be_of_its_release_altogether(make_d
 # Half-way states
 
 
-def test_a_script_that_stopped_half_way_is_named_by_its_objects(make_database, session: OpenSession):
+def test_a_script_that_stopped_half_way_is_named(make_database, session: OpenSession):
     db = session(make_database())
     install_with(db)
     db.execute(to_230("NormalisedSummaries"))
     (finding,) = look("half_way", db)
-    assert (finding.severity, finding.object) == ("blocker", "database")
-    assert "half-way between releases: NormalisedSummaries of 2.3.0; the rest is of 2.2.1" in finding.message
+    assert (finding.severity, finding.object) == ("warning", "database")
+    assert "half-way between releases: official update 2.2.1 to 2.3.0, stopped after 1 of 14" in finding.message
+    assert "loaders of 2.2.1: work" in finding.message
+    assert finding.hint.startswith("apelschema upgrade 2.3.0 completes it")
     assert look("drift", db) == []
+    db.execute("ALTER TABLE SyncRecords MODIFY NumberOfJobs VARCHAR(9) NOT NULL")
+    (finding,) = look("half_way", db)
+    assert (finding.severity, "see drift" in finding.hint) == ("blocker", True)
 
 
 def test_a_later_release_that_this_tool_did_not_make_is_named(installed: MakeInstalled):
     db = installed("2.3.0")
     (finding,) = look("half_way", db)
-    assert (finding.severity, "release 2.3.0, not of 2.2.1" in finding.message) == ("blocker", True)
+    assert (finding.severity, "release 2.3.0, not of 2.2.1" in finding.message) == ("warning", True)
+    assert "apelschema repair" in finding.hint
 
 
 def test_version_row_and_schema_have_to_agree(installed: MakeInstalled):
@@ -299,6 +305,31 @@ def test_tables_that_steps_could_not_compare_block(old: MakeOld):
     assert look("collations", db) == []
 
 
+def test_names_that_new_routines_could_not_look_up_block(old: MakeOld):
+    """All lookup tables in the database's default, the rest in another: the old routines never compared the two."""
+    db = old(collation="utf8mb4_general_ci")
+    for table in LOOKUP_TABLES:
+        db.execute(f"ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+    found = look("collations", db)
+    blockers = [("blocker", f"{table}.name") for table in load("2.2.1").tables if table in LOOKUP_TABLES]
+    assert told(found) == [*blockers, ("warning", "tables")]
+    for each in found[:-1]:
+        db.execute(each.hint.partition(" (")[0])
+    assert look("collations", db) == []
+    db.execute("ALTER TABLE Sites CONVERT TO CHARACTER SET latin1")  # read as a whole, but compared
+    assert told(look("collations", db)) == [("warning", "tables")]
+
+
+def test_a_default_that_is_not_that_of_the_columns_blocks(old: MakeOld):
+    """A new column would take it, and what is compared with the others would fail or be copied (1267, 1846)."""
+    db = old(collation="utf8mb4_general_ci")
+    db.execute("ALTER TABLE NormalisedSummaries DEFAULT COLLATE utf8mb4_unicode_ci")
+    found = look("collations", db)
+    assert told(found) == [("blocker", "NormalisedSummaries"), ("warning", "tables")]
+    db.execute(found[0].hint.partition(" (")[0])
+    assert look("collations", db) == []
+
+
 def error_of_lookup(db: Session) -> int | None:
     try:
         db.value("SELECT SiteLookup('SITE-A')")
@@ -350,11 +381,12 @@ def hung_on(old: MakeOld) -> Iterator[Session]:
 
 def test_what_hangs_on_the_tables_is_named_and_what_is_beside_is_told(hung_on: Session):
     found = look("foreign_objects", hung_on)
-    assert [each.severity for each in found] == ["warning", "info", "info"]
-    trigger, key, others = found
+    assert [each.severity for each in found] == ["blocker", "info", "info", "info"]
+    trigger, key, others, beside = found
     assert (trigger.object, "AFTER UPDATE on Summaries" in trigger.message) == ("Summaries.Watcher", True)
     assert (key.object.partition(".")[0], "refers to Sites" in key.message) == ("Notes", True)
     assert (others.count, "Notes; VNotes" in others.message) == (2, True)
+    assert (beside.count, "NoteOne" in beside.message) == (1, True)
 
 
 def test_a_foreign_key_on_a_table_whose_key_changes_is_a_warning(old: MakeOld):

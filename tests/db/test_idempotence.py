@@ -21,7 +21,7 @@ HEAD = "250_routines"
 ROWS = [None, "221_baseline", "230_types", "230_routines", "230_figures", "241_routines", "241_keys", "250_columns"]
 TEXTS = {
     "table": (
-        "ALTER TABLE Summaries ADD COLUMN Mine INT NOT NULL DEFAULT 0",
+        "ALTER TABLE Summaries ADD COLUMN Mine INT NOT NULL DEFAULT 0 FIRST",
         "ALTER TABLE Summaries DROP COLUMN Mine",
         "Summaries",
     ),

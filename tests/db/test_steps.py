@@ -12,7 +12,7 @@ from apelschema.catalogue.load import load
 from apelschema.db.connect import Target
 from apelschema.db.ddl import alter_table
 from apelschema.db.session import Session
-from apelschema.db.stored import read_stored
+from apelschema.db.stored import StoredKind, read_stored, replace_stored
 from apelschema.errors import CannotRun, Stopped
 from apelschema.executor import Executor
 from apelschema.journal import Journal
@@ -33,7 +33,10 @@ from tests.support.faults import Fault, expire_lease, stopped
 from tests.support.servers import TestServer
 
 REVISION: Final = "230_test"
-OTHER_BODY: Final = "CREATE OR REPLACE PROCEDURE SummariseJobs () BEGIN SELECT 'changed by hand'; END"
+OTHERS: Final[dict[str, tuple[StoredKind, str]]] = {
+    "routine": ("procedure", "CREATE PROCEDURE SummariseJobs () BEGIN SELECT 'changed by hand'; END"),
+    "view": ("view", "CREATE VIEW VSpecIntHistory AS SELECT 1 AS Site"),
+}
 
 CHANGES: Final[dict[str, Step]] = {
     "alter key": Alter("NormalisedSummaries", "2.2.1", "2.3.0"),
@@ -227,7 +230,7 @@ def changed(old: Target) -> Iterator[Callable[[str, str], None]]:
     [
         (
             CHANGES["alter key"],
-            "ALTER TABLE NormalisedSummaries ADD COLUMN Mine INT NOT NULL DEFAULT 0",
+            "ALTER TABLE NormalisedSummaries ADD COLUMN Mine INT NOT NULL DEFAULT 0 FIRST",
             "ALTER TABLE NormalisedSummaries DROP COLUMN Mine",
         ),
         (
@@ -256,20 +259,20 @@ def test_table_of_unknown_shape_stops_the_run(old: Target, changed, step: Step, 
 def test_text_of_unknown_origin_stops_the_run(old: Target, kind: str):
     step = CHANGES[kind]
     found = picture(old, step)[step.object]
-    other = OTHER_BODY if kind == "routine" else "CREATE OR REPLACE VIEW VSpecIntHistory AS SELECT 1 AS Site"
+    stored, other = OTHERS[kind]
     with Session(old) as db:
-        db.execute(other)
+        replace_stored(db, stored, step.object, other)
     try:
         assert look(old, step) is State.FOREIGN
         with pytest.raises(CannotRun, match="not in a known state"):
             run(old, step, "do")
     finally:
         with Session(old) as db:
-            db.execute(found.statement.replace("CREATE", "CREATE OR REPLACE", 1))
+            replace_stored(db, stored, step.object, found.statement)
 
 
 def test_objects_of_a_later_release_are_passed_over_and_noted(server: TestServer):
-    """A table of 2.4.1 has a wider key still; nothing is changed, and the step counts as done."""
+    """A table of 2.4.1 has a wider key still; nothing is changed, it counts as done, and the way back leaves it."""
     target = server.create_database()
     step = CHANGES["alter key"]
     try:
@@ -286,8 +289,7 @@ def test_objects_of_a_later_release_are_passed_over_and_noted(server: TestServer
             log = Journal(db).step(REVISION, step.key)
         assert log is not None
         assert (log.finished, log.found) == (True, "beyond")
-        with pytest.raises(CannotRun, match="Downgrade that release first"):
-            run(target, step, "undo")
+        run(target, step, "undo")
         assert whole(target) == before
     finally:
         server.drop_database(target)

@@ -1,11 +1,12 @@
 """Fixtures of the official schema."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from apelschema.db.session import Session
 from tests.conftest import MakeDatabase, OpenSession
+from tests.official.standing_in import standing_in
 from tests.official.update import install_official
 
 MakeOfficial = Callable[..., Session]
@@ -21,3 +22,10 @@ def official(make_database: MakeDatabase, session: OpenSession) -> MakeOfficial:
         return db
 
     return make
+
+
+@pytest.fixture
+def known(make_database: MakeDatabase, session: OpenSession) -> Iterator[None]:
+    """The official texts of these tests count as APEL's own while the test runs."""
+    with standing_in(session(make_database())):
+        yield

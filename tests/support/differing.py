@@ -1,12 +1,16 @@
 """What differs between two databases of one server."""
 
+from dataclasses import replace
+
 from apelschema.db.introspect import read_schema
+from apelschema.db.schema import Schema
 from apelschema.db.session import Session
+from apelschema.names import is_ours
 
 
 def differing(one: Session, other: Session) -> set[str]:
-    """Names of the objects that are not the same in two databases that have the same objects."""
-    first, second = read_schema(one), read_schema(other)
+    """Names of the objects that are not the same in two databases that have the same objects; this tool's aside."""
+    first, second = _of_apel(one), _of_apel(other)
     names = {*first.tables, *first.routines, *first.views}
     assert names == {*second.tables, *second.routines, *second.views}
     return (
@@ -19,3 +23,8 @@ def differing(one: Session, other: Session) -> set[str]:
         }
         | {name for name in first.views if first.views[name].definition_sha256 != second.views[name].definition_sha256}
     )
+
+
+def _of_apel(db: Session) -> Schema:
+    found = read_schema(db)
+    return replace(found, tables={name: each for name, each in found.tables.items() if not is_ours(name)})

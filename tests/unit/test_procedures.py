@@ -40,9 +40,11 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{release}.sql").write_text(text)
     monkeypatch.setattr(procedures, "folder", lambda name: tmp_path)
-    procedures.source.cache_clear()
+    for each in (procedures.source, procedures.changed_in):
+        each.cache_clear()
     yield tmp_path
-    procedures.source.cache_clear()
+    for each in (procedures.source, procedures.changed_in):
+        each.cache_clear()
 
 
 @pytest.mark.parametrize(

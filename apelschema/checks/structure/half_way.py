@@ -1,12 +1,15 @@
 """Check: the database is at one place: schema, version row and journal agree, and no run was left unfinished."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from apelschema import revisions
-from apelschema.checks.base import Check, Finding, Situation
+from apelschema.catalogue.shapes import FIRST
+from apelschema.catalogue.states import State as HalfWay
+from apelschema.catalogue.states import recognise, whole_release
+from apelschema.checks.base import Check, Finding, Severity, Situation
 from apelschema.checks.structure.looks import DATABASE, context_of, refusals
-from apelschema.checks.structure.objects import by_release, nearest, standings, unseen
+from apelschema.checks.structure.objects import nearest, unseen
 from apelschema.checks.writers.other_run import lease_holder
 from apelschema.db.visible import lists_routines
 from apelschema.errors import CannotRun, ExitCode
@@ -15,7 +18,7 @@ from apelschema.names import VERSION_TABLE
 from apelschema.revisions import Planned
 from apelschema.steps.alter import Alter
 from apelschema.steps.base import Context, State, Step
-from apelschema.steps.stored import Put, PutRoutine
+from apelschema.steps.stored import Put, PutRoutine, PutView
 from apelschema.verify.base import listed
 
 ID = "half_way"
@@ -51,24 +54,26 @@ def _unfinished(situation: Situation, journal: Journal, run: Run) -> Finding:
 
 def _without_row(situation: Situation) -> Iterator[Finding]:
     """Nothing notes a revision: only the schema itself says how far it is, and a run begins at the oldest one."""
-    found = [each for each in standings(situation) if each.releases]
-    first = revisions.release_of(revisions.scripts().get_revision(revisions.first()))
-    shared = set.intersection(*(set(each.releases) for each in found)) if found else {first}
-    if first in shared:
+    live = situation.live
+    if not lists_routines(situation.session):
         return
-    if shared:
-        of = " or ".join(sorted(shared))
-        message = f"The database is of release {of}, not of {first}, and was brought there without this tool."
-    else:
-        parts = by_release(each for each in found if first not in each.releases)
-        message = f"The database is half-way between releases: {_shown(parts)}; the rest is of {first}."
+    if state := recognise(live):
+        also = f" (or {'; '.join(state.also)})" if state.also else ""
+        message = f"The database is half-way between releases: {state.name}{also}. Till it is whole: {_shown(state)}."
+        yield _of_database(situation, message, f"{state.next_step}; do not run the rest of a script by hand.")
+    elif (release := whole_release(live)) not in (None, FIRST):
+        message = f"The database is of release {release}, not of {FIRST}, and was brought there without this tool."
+        yield _of_database(situation, message, f"{_HINT_WHOLE} apelschema upgrade {release} puts it under this tool.")
+
+
+def _of_database(situation: Situation, message: str, hint: str) -> Finding:
     blocks = refusals(situation).is_about(DATABASE)
-    hint = _HINT_WHOLE if shared else _HINT_BETWEEN
-    yield Finding(ID, "blocker" if blocks else "warning", DATABASE, message, hint, exit_code=ExitCode.CANNOT_RUN)
+    severity: Severity = "blocker" if blocks else "warning"
+    return Finding(ID, severity, DATABASE, message, _HINT_DRIFT if blocks else hint, exit_code=ExitCode.CANNOT_RUN)
 
 
-def _shown(parts: Mapping[str, list[str]]) -> str:
-    return "; ".join(f"{listed(names)} of {release}" for release, names in sorted(parts.items()))
+def _shown(state: HalfWay) -> str:
+    return "; ".join(state.works)
 
 
 def _unknown_row(at: str) -> Finding:
@@ -118,20 +123,19 @@ def _texts_and_tables(situation: Situation, planned: Sequence[Planned], states: 
 
 
 def _is_seen(step: Step, context: Context) -> bool:
-    """Whether a step is about a table, or about a routine or view that the database should have and may show."""
+    """Whether a step is about a table, or about a routine or view that the database should have and may show.
+
+    Where servers write the text of views each in its own way, only the journal tells ours from the official ones.
+    """
     if isinstance(step, PutRoutine) and not lists_routines(context.session):
+        return False
+    if isinstance(step, PutView) and not (context.session.server.shares_view_text or context.journal.exists()):
         return False
     return isinstance(step, Alter) or (isinstance(step, Put) and not step.stays and step.is_wanted(context))
 
 
-_HINT_BETWEEN = (
-    "Do not run the rest of a script by hand. Restore the backup from before, or bring each object to one release;"
-    " apelschema status lists what differs."
-)
-_HINT_WHOLE = (
-    "An upgrade begins at the oldest release that it knows, or where it ended before. Restore the backup from before,"
-    " or stay there until this tool adopts such databases."
-)
+_HINT_DRIFT = "Bring what is of no release to the shape of its release first: see drift and changed_routines."
+_HINT_WHOLE = "apelschema repair looks for what was counted twice or lost since, and changes nothing unless told;"
 
 CHECK = Check(
     ID,
