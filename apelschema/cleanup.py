@@ -155,7 +155,7 @@ def _staying(session: Session) -> list[Staying]:
 
 def _tables(session: Session, staying: set[str]) -> list[Item]:
     """Whole tables."""
-    kinds = [_like(prefix) for prefix in (names.KEPT, names.FOLDED, names.REPLACED, names.MARKS)]
+    kinds = [_like(prefix) for prefix in (names.KEPT, names.FOLDED, names.RESOLVED, names.REPLACED, names.MARKS)]
     found = [(str(name), int(size)) for like in kinds for name, size in session.rows(_SIZES, (like,))]
     gone = [(name, size) for name, size in found if name not in staying]
     return [Item(name, _count(session, name), size) for name, size in gone]

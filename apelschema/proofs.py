@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from apelschema import checksums, facts, ledger
+from apelschema import checksums, facts, ledger, resolved
 from apelschema.catalogue.load import load
 from apelschema.checksums import Merging, Scope
+from apelschema.db.nodes import demand_same, other_nodes
 from apelschema.db.session import Session
 from apelschema.errors import FoundWrong
 from apelschema.journal import Run
@@ -53,9 +54,15 @@ class Proof:
         facts.take(self._session, self._run.id, self._context.policy)
 
     def after(self) -> None:
-        """Hold them against the tables; raises FoundWrong that names table, site, month, figures and ids."""
+        """Hold them against the tables; raises FoundWrong that names table, site, month, figures and ids.
+
+        In a Galera cluster also when a node has other definitions than the one at hand.
+        """
+        with other_nodes(self._session) as others:
+            demand_same(self._session, others)
         self._weigh(ledger.AFTER)
-        sums = [str(each) for each in ledger.differences(self._session, self._run.id)]
+        differences = ledger.differences(self._session, self._run.id)
+        sums = [str(each) for each in resolved.unexplained(self._session, self._run.id, differences)]
         rows = self._changed_rows()
         if sums or rows:
             listed = "".join(f"\n  - {difference}" for difference in [*sums[:_SHOWN], *rows[:_SHOWN]])

@@ -47,8 +47,8 @@ def _twice(situation: Situation, table: str) -> Iterator[Finding]:
         table,
         f"{counted(len(by_name), 'name')} of {table} {'stands' if len(by_name) == 1 else 'stand'} twice or more"
         f"{_named(table, by_name, used)}.",
-        "Every message with such a name is rejected (1172) until one id is left. With the loaders stopped, set all rows"
-        " that bear another id of the name to the id that stays, and delete the other from the lookup table.",
+        "Every message with such a name is rejected (1172) until one id is left. With the loaders stopped, apelschema"
+        " repair --execute --merge-names moves all rows to the lowest id and takes the others out.",
         len(by_name),
     )
 

@@ -16,8 +16,8 @@ _WHAT: Final = {
     HYBRID: "an untyped copy beside another, so that the same jobs count twice",
 }
 _HINTS: Final = {
-    NORMALISED: "The newest by UpdateTime holds: once the routines of this tool are in place, the site's next message"
-    " under such a key settles it. Have the sites send these months again.",
+    NORMALISED: "The newest by UpdateTime holds: apelschema repair resolves them, or, once the routines of this tool"
+    " are in place, the site's next message under such a key.",
     HYBRID: "A copy whose row of NormalisedSummaries is gone was left behind by an earlier way back, or by routines"
     " that do not replace. Compare the two tables for these months.",
 }
