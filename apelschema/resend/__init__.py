@@ -1,0 +1,1 @@
+"""Corrected history sent again: a scratch database from which the unchanged unloader sends chosen site-months (D3)."""
