@@ -10,13 +10,15 @@ from alembic import command as alembic_command
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from apelschema import checks, preflight, repolicy, revisions
-from apelschema.catalogue.fingerprint import Fingerprint, fingerprint
+from apelschema import checks, preflight, repair, repolicy, revisions
+from apelschema.catalogue.fingerprint import Fingerprint, fingerprint, has_central, is_empty
+from apelschema.catalogue.load import load, releases
 from apelschema.db.connect import Target
 from apelschema.db.errors import DatabaseError, is_denied, lost_connection, message
 from apelschema.db.introspect import read_schema, seen_once
+from apelschema.db.privileges import grant_for
 from apelschema.db.session import Session
-from apelschema.errors import ApelschemaError, CannotRun, Stopped
+from apelschema.errors import ApelschemaError, CannotRun, FoundWrong, Stopped
 from apelschema.executor import Executor
 from apelschema.halfway import leftovers
 from apelschema.journal import Journal, Run
@@ -45,6 +47,7 @@ class Settings:
     accept_stall: bool = False
     accept_folding: bool = False
     accept_changed: frozenset[str] = frozenset()
+    accept_triggers: frozenset[str] = frozenset()
     until: Until | None = None
     listener: Listener = field(default_factory=Listener)
 
@@ -135,12 +138,29 @@ def _go_on() -> None:
 def look_ahead(context: Context, settings: Settings, planned: list[Planned]) -> None:
     """Raise before anything is changed: what ``preflight.demand`` says, blockers of the checks, writers."""
     situation = checks.Situation(
-        context.session, context.policy, settings.writers, settings.accept_stall, tell=settings.listener.said
+        context.session,
+        context.policy,
+        settings.writers,
+        settings.accept_stall,
+        tell=settings.listener.said,
+        accept_triggers=settings.accept_triggers,
     )
     with seen_once(context.session):
         checks.demand(situation, planned)
         preflight.demand(context, planned, accept_folding=settings.accept_folding)
+        _demand_repaired(context, planned)
     checks.wait_for_writers(situation)
+
+
+def _demand_repaired(context: Context, planned: list[Planned]) -> None:
+    """A database that others have upgraded is not taken over with rows that count twice."""
+    is_first = not context.journal.has_steps() and any(each.direction == "do" for each in planned)
+    if is_first and (found := repair.needed(context.session)):
+        raise FoundWrong(
+            f"{found}: the official scripts do not replace what is sent again.",
+            why="An upgrade keeps every row, and would keep these.",
+            hint="apelschema repair lists them; apelschema repair --execute resolves them and does this upgrade too.",
+        )
 
 
 @contextmanager
@@ -166,7 +186,8 @@ def _explanation(error: DatabaseError) -> ApelschemaError:
             hint="Run the same command again: it looks how things stand and goes on.",
         )
     if is_denied(error):
-        return CannotRun(f"A privilege is missing: {message(error)}.", hint="Grant it and run the same command again.")
+        hint = f"{grant_for(message(error)) or 'Grant it'}, and run the same command again."
+        return CannotRun(f"A privilege is missing: {message(error)}.", hint=hint)
     return Stopped(
         f"The server refused a statement: {message(error)}.",
         hint="Remove the cause and run the same command again.",
@@ -232,5 +253,5 @@ def _looked_at(context: Context, planned: Planned) -> PlannedStep:
 def _is_central(session: Session, settings: Settings, last: Run | None) -> bool:
     if last is not None:
         return last.central
-    found = fingerprint(read_schema(session), Ours())
-    return settings.central if found.empty else found.central
+    live = read_schema(session)
+    return settings.central if is_empty(live) else has_central(live, load(releases()[-1]))

@@ -66,7 +66,12 @@ def situation(session: Session, settings: Settings) -> checks.Situation:
     """What checks look at under these settings, but for the steps to come."""
     context = runner.surroundings(session, settings, [])
     return checks.Situation(
-        session, context.policy, settings.writers, settings.accept_stall, accept_changed=settings.accept_changed
+        session,
+        context.policy,
+        settings.writers,
+        settings.accept_stall,
+        accept_changed=settings.accept_changed,
+        accept_triggers=settings.accept_triggers,
     )
 
 

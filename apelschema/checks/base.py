@@ -46,6 +46,7 @@ class Situation:
 
     ``budget`` is the time that is left: checks that read rows of APEL's tables do so through ``rows`` and ``value``.
     ``accept_changed`` names routines and views that the run will be told to accept as they were changed by hand.
+    ``accept_triggers`` names triggers that may fire for each row that steps change.
     ``is_ahead`` says that nothing is to be done now: programs may still be at work, and are stopped in the downtime.
     """
 
@@ -58,6 +59,7 @@ class Situation:
     budget: Budget = field(default_factory=Budget, compare=False)
     is_ahead: bool = False
     accept_changed: frozenset[str] = frozenset()
+    accept_triggers: frozenset[str] = frozenset()
 
     @property
     def live(self) -> Schema:

@@ -7,7 +7,21 @@ from typing import Final
 import click
 
 from apelschema import runner
-from apelschema.cli import check, cleanup, downgrade, plan, rehearse, roundtrip, sample, status, upgrade, verify
+from apelschema.cli import (
+    adopt,
+    check,
+    cleanup,
+    downgrade,
+    plan,
+    rehearse,
+    repair,
+    resend,
+    roundtrip,
+    sample,
+    status,
+    upgrade,
+    verify,
+)
 from apelschema.cli.options import shared
 from apelschema.errors import ApelschemaError, ExitCode
 from apelschema.report import say
@@ -52,9 +66,12 @@ _COMMANDS: Final = (
     upgrade.upgrade,
     downgrade.downgrade,
     verify.verify,
+    adopt.adopt,
     rehearse.rehearse,
     sample.sample,
     roundtrip.roundtrip,
+    repair.repair,
+    resend.resend,
     cleanup.cleanup,
 )
 for _command in _COMMANDS:

@@ -76,6 +76,7 @@ Examples:
 )
 @options.accept_stall
 @options.accept_changed
+@options.accept_triggers
 @click.option("-v", "--verbose", is_flag=True, help="text: every finding on its own, and the SQL of the plan")
 @shared()
 def check(
@@ -93,8 +94,13 @@ def check(
         raise click.UsageError(f"--json and --format {form} are two answers to one question.")
     form = "json" if wants_json() else form or "text"
     found = target(only_reads=True)
-    accepted = frozenset(given["accept_changed"])
-    settings = Settings(found, policy(), accept_stall=given["accept_stall"], accept_changed=accepted)
+    settings = Settings(
+        found,
+        policy(),
+        accept_stall=given["accept_stall"],
+        accept_changed=frozenset(given["accept_changed"]),
+        accept_triggers=frozenset(given["accept_triggers"]),
+    )
     inspection = _inspected(settings, to, by, given["max_seconds"] or None)
     if form == "text" and output is None:
         show(CheckDocument(inspection, verbose))

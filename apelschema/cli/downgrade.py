@@ -1,6 +1,6 @@
 """``apelschema downgrade``."""
 
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import click
 
@@ -37,9 +37,8 @@ Examples:
     "--accept-folding", is_flag=True, help="go back though rows fall together that only the newer release tells apart"
 )
 @options.accept_stall
-def downgrade(
-    to: str, dry_run: bool, verbose: bool, yes: bool, writers: str, accept_folding: bool, accept_stall: bool
-) -> int:
+@options.accept_triggers
+def downgrade(to: str, dry_run: bool, verbose: bool, yes: bool, writers: str, **given: Any) -> int:
     """Go back to TARGET: a release, a revision, -1 or base.
 
     Puts back what the upgrade found, routines and views to the letter. What came in since stays, as far as the
@@ -49,7 +48,14 @@ def downgrade(
     """
     with telling(on_stderr=wants_json()) as listener:
         settings = Settings(
-            target(), None, True, cast(Writers, writers), accept_stall, accept_folding, listener=listener
+            target(),
+            None,
+            True,
+            cast(Writers, writers),
+            given["accept_stall"],
+            given["accept_folding"],
+            accept_triggers=frozenset(given["accept_triggers"]),
+            listener=listener,
         )
         if dry_run:
             return plan.dry_run(settings, "downgrade", to, verbose=verbose)

@@ -154,6 +154,13 @@ accept_changed: Final = click.option(
     metavar="NAME",
     help="go on with a routine or view that was changed by hand (repeatable)",
 )
+accept_triggers: Final = click.option(
+    "--accept-trigger",
+    "accept_triggers",
+    multiple=True,
+    metavar="NAME",
+    help="go on although this trigger fires for each row that steps change (repeatable)",
+)
 
 LETS_TARGET_BE_NEGATIVE: Final = {"ignore_unknown_options": True}
 """Context settings of commands with a TARGET."""

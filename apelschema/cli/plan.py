@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,14 +50,13 @@ Examples:
 @options.accept_stall
 @click.option("--accept-folding", is_flag=True, help="on the way back: accept that rows fall together")
 @options.accept_changed
+@options.accept_triggers
 def plan(
     to: str,
     verbose: bool,
     sql: bool,
     output: Path | None,
-    accept_stall: bool,
-    accept_folding: bool,
-    accept_changed: tuple[str, ...],
+    **given: Any,
 ) -> int:
     """Show the way to TARGET: a release, a revision, +1, -1, base or head (the default), ahead or behind.
 
@@ -70,13 +70,13 @@ def plan(
         raise click.UsageError("--output is for --sql.")
     if sql and wants_json():
         raise click.UsageError("--sql is a script, and --json a document: give one of them.")
-    accepted = frozenset(accept_changed)
     settings = Settings(
         target(only_reads=True),
         policy(),
-        accept_stall=accept_stall,
-        accept_folding=accept_folding,
-        accept_changed=accepted,
+        accept_stall=given["accept_stall"],
+        accept_folding=given["accept_folding"],
+        accept_changed=frozenset(given["accept_changed"]),
+        accept_triggers=frozenset(given["accept_triggers"]),
     )
     if sql:
         put_text(script.write(settings, to), output)
@@ -121,7 +121,8 @@ def dry_run(settings: Settings, command: Command, to: str, *, verbose: bool) -> 
         findings += ways.refusals(session, settings, way, found.steps)
         blockers = checks.blockers(findings)
         sizes = read_sizes(session)
-    put(PlanDocument(way, found.steps, findings, verbose, sizes, command, found.estimate, found.opens))
+        server = session.server
+    put(PlanDocument(way, found.steps, findings, verbose, sizes, command, found.estimate, found.opens, server))
     demand_known(found.steps)
     return ExitCode.WRONG if blockers else ExitCode.OK
 

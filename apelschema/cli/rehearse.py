@@ -90,6 +90,7 @@ The copy's password: --ask-on-password, or the variable {PASSWORD_VARIABLE}.
 @click.option("--accept-unknown-space", is_flag=True, help="--same-server: go on where free space cannot be seen")
 @options.accept_stall
 @options.accept_changed
+@options.accept_triggers
 @click.option("--yes", is_flag=True, help="do not ask")
 @click.pass_context
 def rehearse(context: click.Context, /, to: str, **given: Any) -> int:
@@ -108,7 +109,7 @@ def rehearse(context: click.Context, /, to: str, **given: Any) -> int:
     with InOrder() as order, brief(on_stderr=wants_json()) as listener, _stopped_in_order(order, wish):
         settings = Settings(
             Target(), policy(), accept_stall=wish.accept_stall, accept_changed=frozenset(wish.accept_changed),
-            listener=listener,
+            accept_triggers=frozenset(wish.accept_triggers), listener=listener,
         )  # fmt: skip
         done = _rehearsed(wish, settings)
     put(RehearsalDocument(done))
@@ -129,6 +130,7 @@ class _Wish:
     accept_unknown_space: bool
     accept_stall: bool
     accept_changed: tuple[str, ...]
+    accept_triggers: tuple[str, ...]
     yes: bool
 
     @property

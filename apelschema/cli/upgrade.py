@@ -57,6 +57,7 @@ Examples:
 )
 @options.accept_stall
 @options.accept_changed
+@options.accept_triggers
 @click.option("--no-central", is_flag=True, help="create an empty database without the central extra objects")
 def upgrade(
     to: str,
@@ -86,6 +87,7 @@ def upgrade(
             given["writers"],
             given["accept_stall"],
             accept_changed=frozenset(accept_changed),
+            accept_triggers=frozenset(given["accept_triggers"]),
             listener=listener,
         )
         if dry_run:

@@ -71,6 +71,14 @@ class Grants:
             if each.database != "*"
         )
 
+    def has_columns(self, privilege: str, database: str, table: str) -> bool:
+        """Whether a privilege holds on some columns of a table."""
+        return any(
+            f"{privilege} (COLUMNS)" in each.privileges
+            for each in self.lines
+            if each.matches(database) and each.object == table
+        )
+
     def _of_database(self, database: str) -> list[Grant]:
         """The row that counts for each grantee: rows of one grantee do not add up, those of roles do."""
         best: dict[str, Grant] = {}

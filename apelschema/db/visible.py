@@ -1,6 +1,7 @@
 """What an account sees of routines and views: what it does not see is left out, which is no proof of absence."""
 
 from apelschema.db.grants import Grants, read_grants
+from apelschema.db.privileges import to_read_texts
 from apelschema.db.session import Session
 
 _TO_LIST = ("EXECUTE", "CREATE ROUTINE", "ALTER ROUTINE")
@@ -22,6 +23,4 @@ def reads_texts(session: Session, grants: Grants) -> bool:
 
 def grant_to_see_routines(session: Session) -> str:
     """What to type so that an account sees all routines, and their texts."""
-    if session.server.is_mariadb:
-        return "GRANT SELECT ON mysql.proc TO <account>"
-    return "GRANT SHOW_ROUTINE ON *.* TO <account>"
+    return to_read_texts(session.server).grant(session.database)

@@ -10,7 +10,8 @@ def invisible(name: str) -> CannotRun:
     return CannotRun(
         f"This account may not see the text of {name}.",
         why="What cannot be seen can neither be recognised nor kept for the way back.",
-        hint="GRANT SELECT ON mysql.proc TO this account (MySQL: GRANT SHOW_ROUTINE ON *.*).",
+        hint="Of a routine: GRANT SELECT ON mysql.proc TO this account (MySQL: GRANT SHOW_ROUTINE ON *.*);"
+        " of a view: GRANT SHOW VIEW on the database.",
     )
 
 

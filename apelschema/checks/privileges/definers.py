@@ -5,8 +5,9 @@ from typing import Final
 
 from apelschema.checks.base import Check, Finding, Situation
 from apelschema.checks.structure.looks import context_of
-from apelschema.db.errors import DatabaseError, is_denied
+from apelschema.db.definers import read_accounts
 from apelschema.db.grants import read_grants
+from apelschema.db.privileges import to_read_accounts
 from apelschema.db.visible import grant_to_see_routines, lists_routines
 from apelschema.steps.stored import Put
 from apelschema.verify.base import listed
@@ -20,7 +21,6 @@ _OBJECTS = (
     " WHERE TRIGGER_SCHEMA = DATABASE()"
     " UNION ALL SELECT DEFINER, EVENT_NAME, 'events' FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()"
 )
-_ACCOUNTS = "SELECT IF(Host = '', User, CONCAT(User, '@', Host)) FROM mysql.user"
 
 _FAILS: Final = {
     "routines": "each call fails with error 1449, and the loader puts each message into reject",
@@ -43,13 +43,10 @@ def _gone(situation: Situation) -> Iterator[Finding]:
     objects = situation.session.rows(_OBJECTS)
     if not objects:
         return
-    try:
-        accounts = {str(row[0]) for row in situation.session.rows(_ACCOUNTS)}
-    except DatabaseError as error:
-        if not is_denied(error):
-            raise
+    accounts = read_accounts(situation.session)
+    if accounts is None:
         message = "Whether the definers of routines and views exist could not be seen."
-        hint = "GRANT SELECT (Host, User) ON mysql.user TO <account>"
+        hint = to_read_accounts().grant(situation.session.database)
         yield Finding(ID, "not_checked", "routines and views", message, hint)
         return
     for kind, consequence in _FAILS.items():
