@@ -133,7 +133,8 @@ class Lease:
                 (self._owner, self._described(), LENGTH_SECONDS),
             )
         except DatabaseError as error:
-            if number(error) != DUPLICATE_KEY:
+            # Of two nodes that insert at once, one may hear of a deadlock instead (galera.md section 5).
+            if number(error) != DUPLICATE_KEY and not is_transient(error):
                 raise
             return False
         return True
@@ -142,12 +143,17 @@ class Lease:
         """Only from a holder that is gone, or whose heart is seen not to beat."""
         if not old.is_gone and not (old.is_doubtful and self._is_silent(old)):
             return False
-        taken = self._session.execute(
-            f"UPDATE {self._table} SET Owner = %s, Holder = %s, ConnectionId = CONNECTION_ID(),"
-            " Heartbeat = UTC_TIMESTAMP(6), Expires = UTC_TIMESTAMP(6) + INTERVAL %s SECOND"
-            " WHERE Id = 1 AND Owner = %s AND (Heartbeat = %s OR %s)",
-            (self._owner, self._described(), LENGTH_SECONDS, old.owner, old.heartbeat, old.is_gone),
-        )
+        try:
+            taken = self._session.execute(
+                f"UPDATE {self._table} SET Owner = %s, Holder = %s, ConnectionId = CONNECTION_ID(),"
+                " Heartbeat = UTC_TIMESTAMP(6), Expires = UTC_TIMESTAMP(6) + INTERVAL %s SECOND"
+                " WHERE Id = 1 AND Owner = %s AND (Heartbeat = %s OR %s)",
+                (self._owner, self._described(), LENGTH_SECONDS, old.owner, old.heartbeat, old.is_gone),
+            )
+        except DatabaseError as error:
+            if not is_transient(error):
+                raise
+            return False
         return taken == 1
 
     def _is_silent(self, old: Holder) -> bool:

@@ -61,7 +61,7 @@ class PrivateServer:
         self._folder, self._user = _make_folder(self._base)
         self._watchdog = Watchdog(self._folder)
         try:
-            self._program.make_data_folder(self.data, self._arguments())
+            self._fill(self._program)
             self.start()
         except BaseException:
             self.close()
@@ -150,6 +150,10 @@ class PrivateServer:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._watchdog = self._folder = None
+
+    def _fill(self, program: Program) -> None:
+        """Make what the server finds in its data directory at its first start."""
+        program.make_data_folder(self.data, self._arguments())
 
     def _arguments(self) -> list[str]:
         """What the installer gets as well: a redo log keeps the size that it was made with."""

@@ -24,6 +24,7 @@ from apelschema.verify import (
     hybrid,
     infrastructure,
     lookups,
+    nodes,
     normalisation,
     partitions,
     probes,
@@ -42,6 +43,7 @@ __all__ = ["CHECKS", "CheckResult", "Report", "Status", "Verdict", "run"]
 
 CHECKS: Final[dict[str, Callable[[Subject], CheckResult]]] = {
     structure.ID: structure.check,
+    nodes.ID: nodes.check,
     definers.ID: definers.check,
     partitions.ID: partitions.check,
     policies.ID: policies.check,

@@ -85,6 +85,22 @@ ensure_browser() {
   find_browser >/dev/null || fail "chromium is still not here after installing it"
 }
 
+find_galera() {
+  local place
+  for place in /usr/lib/galera /usr/lib64/galera-4 /usr/lib64/galera; do
+    [ -e "$place/libgalera_smm.so" ] && return
+  done
+  return 1
+}
+
+ensure_cluster() {
+  find_galera || install_package galera-4 mariadb-server-galera "what joins the servers of the tests to a cluster"
+  has rsync || install_package rsync rsync "what copies data to a node of a cluster"
+  has lsof || install_package lsof lsof "what a node of a cluster looks at its ports with"
+  PATH=$PATH:/usr/sbin:/sbin has ss || install_package iproute2 iproute "what a node of a cluster looks at its ports with"
+  find_galera || fail "the Galera library is still not here after installing it"
+}
+
 # --- Python ----------------------------------------------------------------------------------------------------
 
 find_python() { # the first that is new enough and can make a virtual environment

@@ -65,7 +65,6 @@ def test_stall_of_a_cluster(old: Session, monkeypatch: pytest.MonkeyPatch, rows,
     as_cluster(old, rows, monkeypatch)
     findings = found(Situation(old, Policy(), accept_stall=accepted), "galera")
     assert [each.severity for each in findings if each.object == "cluster"] == ([severity] if severity else [])
-    assert [each.severity for each in findings if each.object == "barrier"] == ["warning"]
 
 
 def test_rows_to_rebuild_are_those_of_tables_whose_key_changes(old: Session):

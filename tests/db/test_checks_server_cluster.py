@@ -1,4 +1,4 @@
-"""The check of a Galera node, on values that a real node of two gave; a cluster takes too long to start for a test."""
+"""The check of a Galera node, value by value, as a real node of two gave them; real clusters are in tests/cluster."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,7 +7,7 @@ import pytest
 
 from apelschema.checks.server import galera_state
 from apelschema.db.session import Session
-from apelschema.db.wsrep import Node, read_node
+from apelschema.db.wsrep import Address, Node, read_node
 from tests.db.test_checks_server import ahead, severities
 from tests.support.install import install
 from tests.support.servers import TestServer
@@ -44,8 +44,6 @@ HEALTHY = Node(
     },
 )
 
-OTHERS = {"other nodes": "not_checked"}
-
 
 @pytest.fixture(scope="module")
 def plain(server: TestServer) -> Iterator[Session]:
@@ -69,8 +67,8 @@ def found(db: Session, monkeypatch: pytest.MonkeyPatch, node: Node) -> dict[str,
     return severities(galera_state.look(ahead(db)))
 
 
-def test_node_in_step_leaves_only_the_others_to_be_looked_at(db: Session, monkeypatch: pytest.MonkeyPatch):
-    assert found(db, monkeypatch, HEALTHY) == OTHERS
+def test_node_in_step_leaves_nothing_to_say(db: Session, monkeypatch: pytest.MonkeyPatch):
+    assert found(db, monkeypatch, HEALTHY) == {}
     alone = replace(
         HEALTHY,
         status={**HEALTHY.status, "wsrep_cluster_size": "1"},
@@ -94,7 +92,7 @@ def test_node_in_step_leaves_only_the_others_to_be_looked_at(db: Session, monkey
 )
 def test_state_out_of_step_is_a_finding(db: Session, monkeypatch: pytest.MonkeyPatch, name, value, severity):
     node = replace(HEALTHY, status={**HEALTHY.status, name: value})
-    assert found(db, monkeypatch, node) == {name: severity, **OTHERS}
+    assert found(db, monkeypatch, node) == {name: severity}
 
 
 @pytest.mark.parametrize(
@@ -118,18 +116,35 @@ def test_state_out_of_step_is_a_finding(db: Session, monkeypatch: pytest.MonkeyP
 )
 def test_variable_set_otherwise_is_a_finding(db: Session, monkeypatch: pytest.MonkeyPatch, name, value, severity):
     node = replace(HEALTHY, variables={**HEALTHY.variables, name: value})
-    assert found(db, monkeypatch, node) == {name: severity, **OTHERS}
+    assert found(db, monkeypatch, node) == {name: severity}
 
 
 def test_small_cache_of_write_sets_is_said(db: Session, monkeypatch: pytest.MonkeyPatch):
     small = {**HEALTHY.variables, "wsrep_provider_options": "gcache.size = 4K"}
-    assert found(db, monkeypatch, replace(HEALTHY, variables=small)) == {"gcache.size": "info", **OTHERS}
+    assert found(db, monkeypatch, replace(HEALTHY, variables=small)) == {"gcache.size": "info"}
 
 
 def test_node_tells_its_configuration():
     assert (HEALTHY.configured, HEALTHY.cache_bytes) == (2, 128 * 2**20)
+    assert HEALTHY.group == (Address("127.0.0.1", 4577), Address("127.0.0.1", 4587))
     bare = Node({}, {"wsrep_cluster_address": "gcomm://"})
-    assert (bare.configured, bare.cache_bytes) == (0, None)
+    assert (bare.configured, bare.cache_bytes, bare.size, bare.incoming) == (0, None, 0, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "is_usable"),
+    [
+        ("10.0.0.3:3307", Address("10.0.0.3", 3307), True),
+        ("db3.example.org", Address("db3.example.org", 3306), True),
+        ("[fd00::3]:3307", Address("fd00::3", 3307), True),
+        ("AUTO", Address("AUTO", 3306), False),
+        ("", Address("", 3306), False),
+        ("0.0.0.0:3306", Address("0.0.0.0", 3306), False),
+    ],
+)
+def test_address_of_a_node_is_read_as_nodes_write_it(text: str, address: Address, is_usable: bool):
+    assert Address.parsed(text) == address
+    assert address.is_usable is is_usable
 
 
 def test_server_without_a_cluster_is_left_alone(plain: Session):

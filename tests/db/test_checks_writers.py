@@ -202,6 +202,7 @@ def measuring() -> Iterator[PrivateServer]:
         yield server
 
 
+@pytest.mark.own_server
 def test_locks_are_seen_in_performance_schema_too(measuring: PrivateServer):
     test_server = TestServer(measuring.target(), measuring)
     with Session(measuring.create_database("locked")) as db:

@@ -24,9 +24,8 @@ def _command(situation: Situation) -> str:
     name = shlex.quote(session.database)
     options = ["--single-transaction", "--routines", "--triggers", "--events", "--hex-blob"]
     if session.variables("log_bin").get("log_bin") == "ON":
-        options.append("--master-data=2" if session.server.is_mariadb else "--source-data=2")
-    if not session.server.is_mariadb:
-        options.append("--set-gtid-purged=OFF")
+        options.append(session.server.dump_position)
+    options += session.server.dump_without_gtids
     return f"{session.server.dump_program} {' '.join(options)} {name} > {name}.sql"
 
 

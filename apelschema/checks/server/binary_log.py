@@ -26,11 +26,11 @@ def _left_out(values: dict[str, str]) -> Iterator[Finding]:
 
 
 def _statements(situation: Situation) -> Iterator[Finding]:
-    """InnoDB refuses READ COMMITTED there, and UPDATE ... LIMIT may change other rows on a replica."""
+    """InnoDB refuses READ COMMITTED there; a statement carries one generated id, and APEL's give out several."""
     if global_variables(situation.session, "binlog_format").get("binlog_format") == "STATEMENT":
         message = (
             "binlog_format is STATEMENT: the run works at REPEATABLE READ, holds more locks beside writers, and a"
-            " replica may change other rows than this server does."
+            " replica may give new names other ids than this server does (APEL's lookup functions, any release)."
         )
         hint = (
             "SET GLOBAL binlog_format = 'MIXED' (or ROW), and start programs anew, whose connections keep the old one."

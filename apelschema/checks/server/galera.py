@@ -11,26 +11,19 @@ ACCEPTED_SECONDS: Final = 0.5
 
 
 def look(situation: Situation) -> list[Finding]:
-    """Blocks above half a second unless the stall was accepted; says what the barrier cannot see."""
+    """Blocks above half a second unless the stall was accepted."""
     if not situation.session.server.galera:
         return []
-    this_node = Finding(
-        ID,
-        "warning",
-        "barrier",
-        "The process list shows this node only: an old summariser on another node would not be waited for.",
-        "Make sure that loaders and summarisers of all nodes are stopped.",
-    )
     rows = rebuilt_rows(situation)
     seconds = rows * SECONDS_PER_MILLION_ROWS / 1_000_000
     if not rows:
-        return [this_node]
+        return []
     message = (
         f"Rebuilding tables of {rows:,} rows stops all writes of the whole cluster for about {seconds:.1f} seconds."
     )
     blocks = seconds > ACCEPTED_SECONDS and not situation.accept_stall
     hint = "Give --accept-stall to go on all the same." if blocks else ""
-    return [Finding(ID, "blocker" if blocks else "info", "cluster", message, hint, rows), this_node]
+    return [Finding(ID, "blocker" if blocks else "info", "cluster", message, hint, rows)]
 
 
 def rebuilt_rows(situation: Situation) -> int:

@@ -1,4 +1,4 @@
-"""Check: the node at hand is as an upgrade of a cluster needs it (galera.md section 6)."""
+"""Check: every node is as an upgrade of a cluster needs it, and as the others are (galera.md section 6)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,14 @@ from typing import Final
 from apelschema.checks.base import Check, Finding, Severity, Situation
 from apelschema.checks.server.rebuilds import mebibytes
 from apelschema.checks.server.room import needs
-from apelschema.db.wsrep import Node, read_node
+from apelschema.db.errors import DatabaseError, lost_connection, message
+from apelschema.db.introspect import has_table
+from apelschema.db.lease import read_holder
+from apelschema.db.nodes import HINT, differences, listed, other_nodes
+from apelschema.db.session import Session
+from apelschema.db.wsrep import EQUAL, Node, read_node
+from apelschema.errors import CannotRun, ExitCode
+from apelschema.names import LEASE
 
 ID = "galera_state"
 
@@ -86,7 +93,10 @@ _VARIABLES: Final = (
 
 
 def look(situation: Situation) -> list[Finding]:
-    """A finding for each value that is not as expected; other nodes cannot be seen from here."""
+    """A finding for each value of a node that is not as expected, or not as on the node at hand.
+
+    A node that cannot be looked at blocks: the barrier would have to (H26).
+    """
     if not situation.session.server.galera:
         return []
     node = read_node(situation.session)
@@ -95,17 +105,17 @@ def look(situation: Situation) -> list[Finding]:
         *_unexpected(_VARIABLES, node.variables),
         *_missing_nodes(node),
         *_cache(situation, node),
-        *_others(node),
+        *_others(situation, node),
     ]
 
 
-def _unexpected(expected: tuple[Expected, ...], values: Mapping[str, str]) -> Iterator[Finding]:
+def _unexpected(expected: tuple[Expected, ...], values: Mapping[str, str], where: str = "") -> Iterator[Finding]:
     """Names that this version does not know are passed over."""
     for each in expected:
         value = values.get(each.name)
         if value is not None and not each.holds(value):
-            message = f"{each.name} is {value or '(empty)'}; expected is {each.wanted}."
-            yield Finding(ID, each.severity, each.name, message, each.hint)
+            text = f"{each.name} is {value or '(empty)'}{where}; expected is {each.wanted}."
+            yield Finding(ID, each.severity, f"{each.name}{where}", text, each.hint)
 
 
 def _missing_nodes(node: Node) -> Iterator[Finding]:
@@ -128,20 +138,53 @@ def _cache(situation: Situation, node: Node) -> Iterator[Finding]:
         yield Finding(ID, "info", "gcache.size", message, hint)
 
 
-def _others(node: Node) -> Iterator[Finding]:
-    count = max(int(node.status.get("wsrep_cluster_size", 0)), node.configured) - 1
-    if count > 0:
-        message = (
-            f"The other nodes ({count}) could not be seen from here: state, version, sql_mode, binary log, free disk"
-            " and temporary space of each, and whether their schema is the same."
-        )
-        hint = "On each of them: apelschema check; then compare what the reports say of the servers."
-        yield Finding(ID, "not_checked", "other nodes", message, hint, count)
+def _others(situation: Situation, own: Node) -> Iterator[Finding]:
+    try:
+        with other_nodes(situation.session) as others:
+            for each in others:
+                yield from _of_other(situation, own, each)
+    except CannotRun as error:
+        yield Finding(ID, "blocker", "other nodes", error.what, error.hint, exit_code=ExitCode.CANNOT_RUN)
+
+
+def _of_other(situation: Situation, own: Node, other: Session) -> Iterator[Finding]:
+    place = other.target.server_shown()
+    try:
+        node, found = read_node(other), _differences(situation, other)
+    except DatabaseError as error:
+        if lost_connection(error):
+            raise
+        text = f"The node {place} could not be looked at: {message(error)}."
+        yield Finding(ID, "blocker", f"node {place}", text, _CONNECT, exit_code=ExitCode.CANNOT_RUN)
+        return
+    where = f" on {place}"
+    yield from _unexpected(_STATUS, node.status, where)
+    yield from _unexpected(_VARIABLES, node.variables, where)
+    yield from _unequal(own, node, where)
+    if found:
+        text = f"The definitions on the node {place} are not those of this one: {listed(found)}."
+        yield Finding(ID, "blocker", f"definitions{where}", text, HINT, len(found))
+
+
+def _differences(situation: Situation, other: Session) -> list[str]:
+    """Between definitions here and there; not while a run changes them, which the lease will say."""
+    is_changing = has_table(other, LEASE) and read_holder(other, LEASE) is not None
+    return [] if is_changing else differences(situation.session, other)
+
+
+def _unequal(own: Node, other: Node, where: str) -> Iterator[Finding]:
+    """Variables that differ; a DDL may then fail on one node alone, and nobody is told."""
+    for name in EQUAL:
+        here, there = own.variables.get(name), other.variables.get(name)
+        if here != there:
+            text = f"{name} is {there or '(empty)'}{where}, and {here or '(empty)'} on this node."
+            hint = f"Set it alike on all nodes: SET GLOBAL {name} = ..., and in their configuration."
+            yield Finding(ID, "warning", f"{name}{where}", text, hint)
 
 
 CHECK = Check(
     ID,
-    "State of the Galera node",
+    "State of the Galera nodes",
     "A node that is not in step, or is set up otherwise, stalls the cluster, or falls out of it, during DDL.",
     look,
     before_upgrade=True,

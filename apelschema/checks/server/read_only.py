@@ -40,12 +40,7 @@ def look(situation: Situation) -> list[Finding]:
 
 def writes_anyway(session: Session, grants: Grants) -> bool:
     """Whether the account may write although the server is read_only; SUPER lost that in MariaDB 10.11."""
-    server = session.server
-    if not server.is_mariadb:
-        return grants.has_global("SUPER") or grants.has_global("CONNECTION_ADMIN")
-    if grants.has_global("READ ONLY ADMIN") or grants.has_global("READ_ONLY ADMIN"):
-        return True
-    return server.version < (10, 11) and grants.has_global("SUPER")
+    return any(grants.has_global(each) for each in session.server.writes_while_read_only)
 
 
 def _blocker(variable: str, hint: str) -> Finding:

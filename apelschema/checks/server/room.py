@@ -71,7 +71,7 @@ class Rooms:
 def unseen(situation: Situation, id_: str, folder: str, needed: str) -> Finding:
     """That the room of a folder cannot be seen, and what is needed there."""
     hint = f"Type on the server's machine: df -h {folder}"
-    if situation.session.server.is_mariadb:
+    if situation.session.server.shows_disks:
         hint += " (or let it be seen: INSTALL SONAME 'disks'; GRANT FILE ON *.* TO <account>)"
     message = f"Free space in {folder} on the server's machine could not be seen; needed are {needed}."
     return Finding(id_, "not_checked", folder, message, hint)

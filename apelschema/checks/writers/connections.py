@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from apelschema.checks.base import Check, Finding, Severity, Situation, Writers
 from apelschema.checks.writers.other_run import lease_holder
 from apelschema.db.connect import own_connections
 from apelschema.db.grants import read_grants
-from apelschema.errors import Stopped
+from apelschema.db.nodes import other_nodes
+from apelschema.db.session import Session
+from apelschema.errors import CannotRun, Stopped
 
 ID = "writers"
 
@@ -21,8 +24,23 @@ SELECT ID, COMMAND, TIME FROM information_schema.PROCESSLIST
 WHERE DB = DATABASE() AND USER NOT IN ('system user', 'event_scheduler') ORDER BY ID
 """
 
-Connection = tuple[int, str, int]
-"""Id, command and seconds in it of a connection: never its statement or its user."""
+
+@dataclass(frozen=True)
+class Connection:
+    """A connection and how many ``seconds`` it is in its command: never its statement or its user.
+
+    ``node`` is the address of another node of the cluster, empty for the server at hand.
+    """
+
+    id: int
+    command: str
+    seconds: int
+    node: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its id, and where that is another server's."""
+        return f"{self.id} on node {self.node}" if self.node else str(self.id)
 
 
 def look(situation: Situation) -> list[Finding]:
@@ -30,8 +48,12 @@ def look(situation: Situation) -> list[Finding]:
 
     Says so when it may not see them.
     """
-    found = [] if lease_holder(situation) else connections(situation)  # the check other_run speaks of those
-    findings = [_finding(situation, each) for each in found]
+    findings = []
+    try:
+        found = [] if lease_holder(situation) else connections(situation)  # the check other_run speaks of those
+        findings += [_finding(situation, each) for each in found]
+    except CannotRun as error:
+        findings.append(Finding(ID, "not_checked", "other nodes", error.what, error.hint))
     if not read_grants(situation.session).has_global("PROCESS"):
         message = "Connections of other accounts could not be seen, so nobody knows whether writers are at work."
         findings.append(Finding(ID, "not_checked", "process list", message, "GRANT PROCESS ON *.* TO <account>"))
@@ -39,10 +61,19 @@ def look(situation: Situation) -> list[Finding]:
 
 
 def connections(situation: Situation) -> list[Connection]:
-    """Connections of this database that are not this tool's own, working or idle."""
-    own = own_connections(situation.session.target)
-    rows = situation.session.rows(_OTHERS)
-    return [(int(row[0]), str(row[1]), int(row[2] or 0)) for row in rows if int(row[0]) not in own]
+    """Connections of this database that are not this tool's own, working or idle, on every node of a cluster.
+
+    Raises CannotRun for a node that cannot be reached.
+    """
+    with other_nodes(situation.session) as others:
+        there = [each for other in others for each in _of(other, other.target.server_shown())]
+        return [*_of(situation.session), *there]
+
+
+def _of(session: Session, node: str = "") -> list[Connection]:
+    own = own_connections(session.target)
+    found = (Connection(int(row[0]), str(row[1]), int(row[2] or 0), node) for row in session.rows(_OTHERS))
+    return [each for each in found if each.id not in own]
 
 
 def wait(situation: Situation) -> None:
@@ -50,7 +81,7 @@ def wait(situation: Situation) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     told = None
     while found := connections(situation):
-        ids = ", ".join(str(identity) for identity, _, _ in found)
+        ids = ", ".join(each.name for each in found)
         if ids != told:
             situation.tell(f"waiting until other connections of this database have ended: {ids}")
             told = ids
@@ -63,10 +94,12 @@ def wait(situation: Situation) -> None:
 
 
 def _finding(situation: Situation, connection: Connection) -> Finding:
-    identity, command, seconds = connection
     severity, hint = _AHEAD if situation.is_ahead else _WHEN_TOLD[situation.writers]
-    message = f"Another connection works in this database: {identity} ({command} for {seconds} s)."
-    return Finding(ID, severity, f"connection {identity}", message, hint)
+    message = (
+        f"Another connection works in this database: {connection.name} ({connection.command} for"
+        f" {connection.seconds} s)."
+    )
+    return Finding(ID, severity, f"connection {connection.name}", message, hint)
 
 
 _WHEN_TOLD: Final[Mapping[Writers, tuple[Severity, str]]] = {
