@@ -4,13 +4,16 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from apelschema.db.connect import Target
 from apelschema.db.session import Session
 from apelschema.errors import CannotRun
+from tests.support.engines import LeftOut, leave_out
 from tests.support.servers import TestServer, running_server
+from tests.support.starting_points import Recorder
 
 MakeDatabase = Callable[..., Target]
 OpenSession = Callable[[Target], Session]
@@ -24,8 +27,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--engine",
         metavar="IMAGE",
-        help="run on a container of this image (mariadb:10.5, mysql:9.7, ...) instead of a private server",
+        help="run on a container of this image (mariadb:10.5, mysql:9.7, ...) instead of a private server,"
+        " without tests marked slow or own_server; with -m all that it selects",
     )
+    parser.addoption("--starting-points", type=Path, metavar="FILE", help="note there what came of each starting point")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--starting-points"):
+        config.pluginmanager.register(Recorder(config.getoption("--starting-points")))
+    if config.getoption("--engine"):
+        config.pluginmanager.register(LeftOut(str(config.getoption("--engine"))))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--engine") and not config.option.markexpr:
+        leave_out(config, items)
 
 
 @pytest.fixture(scope="session")

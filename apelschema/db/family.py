@@ -78,6 +78,16 @@ class Server:
         return self.is_mariadb
 
     @property
+    def shows_routine_bodies_verbatim(self) -> bool:
+        """information_schema gives a body as it was written; elsewhere the texts in it have lost their escapes."""
+        return self.is_mariadb
+
+    @property
+    def keeps_to_a_forced_index(self) -> bool:
+        """Reads a covering index alone where FORCE INDEX names it; MySQL 9.7 scans the table all the same."""
+        return self.is_mariadb
+
+    @property
     def limits_statement_time(self) -> bool:
         """Knows max_statement_time, which would also end a long ALTER."""
         return self.is_mariadb
@@ -92,6 +102,11 @@ class Server:
         """The series of this family that the tool was made for, for people."""
         listed = ", ".join(".".join(str(part) for part in series) for series in MADE_FOR[self.family])
         return f"{FAMILY_NAMES[self.family]} {listed}"
+
+    @property
+    def makes_timestamps_not_null_online(self) -> bool:
+        """A TIMESTAMP becomes NOT NULL while others write; elsewhere the table is copied under a lock (error 1846)."""
+        return not self.is_mariadb or self.version >= (11, 2)
 
     @property
     def has_crash_safe_ddl(self) -> bool:
@@ -114,3 +129,35 @@ class Server:
     def dump_program(self) -> str:
         """The program that makes a logical backup."""
         return "mariadb-dump" if self.is_mariadb else "mysqldump"
+
+    @property
+    def dump_position(self) -> str:
+        """The option by which a backup notes its place in the binary log, in a comment."""
+        return "--master-data=2" if self.is_mariadb else "--source-data=2"
+
+    @property
+    def dump_without_gtids(self) -> tuple[str, ...]:
+        """The option by which a backup sets no global transaction ids where it is restored, if there is one."""
+        return () if self.is_mariadb else ("--set-gtid-purged=OFF",)
+
+    @property
+    def writes_while_read_only(self) -> tuple[str, ...]:
+        """Global privileges each of which lets an account write although the server is read_only."""
+        if not self.is_mariadb:
+            return ("SUPER", "CONNECTION_ADMIN")
+        own = ("READ ONLY ADMIN", "READ_ONLY ADMIN")
+        return own if self.version >= (10, 11) else (*own, "SUPER")
+
+    @property
+    def shows_metadata_locks_by(self) -> str:
+        """What makes metadata locks visible; performance_schema's instrument where there is no plugin for them."""
+        if self.is_mariadb:
+            return "INSTALL SONAME 'metadata_lock_info'"
+        return (
+            "UPDATE performance_schema.setup_instruments SET ENABLED = 'YES' WHERE NAME = 'wait/lock/metadata/sql/mdl'"
+        )
+
+    @property
+    def shows_disks(self) -> bool:
+        """Has a plugin that shows the room on the server's machine (information_schema.DISKS)."""
+        return self.is_mariadb

@@ -45,9 +45,7 @@ def read_table_locks(session: Session) -> list[TableLock] | None:
 
 def how_to_show(session: Session) -> str:
     """What to type so that the server shows them."""
-    if session.server.is_mariadb:
-        return "INSTALL SONAME 'metadata_lock_info'"
-    return f"UPDATE performance_schema.setup_instruments SET ENABLED = 'YES' WHERE NAME = '{INSTRUMENT}'"
+    return session.server.shows_metadata_locks_by
 
 
 def _query(session: Session) -> str | None:

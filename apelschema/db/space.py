@@ -70,7 +70,7 @@ def _room_here(folder: str) -> Room | None:
 
 def _room_there(session: Session, folder: str) -> Room | None:
     """By the mount point that is nearest above the folder."""
-    if not session.server.is_mariadb or not session.rows(_DISKS_ACTIVE):
+    if not session.server.shows_disks or not session.rows(_DISKS_ACTIVE):
         return None
     path = PurePosixPath(folder)
     above = [

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from apelschema.checks import Finding, blockers
+from apelschema.db.family import Server
 from apelschema.db.sizes import TableSize
 from apelschema.forecast.base import Estimate
 from apelschema.open_after import OpenAfter
@@ -36,6 +37,7 @@ class PlanDocument(Document):
     command: str = "upgrade"
     estimate: Estimate | None = None
     opens: Sequence[OpenAfter] = ()
+    server: Server | None = None
 
     @property
     def outlook(self) -> Outlook:
@@ -45,7 +47,7 @@ class PlanDocument(Document):
     @property
     def totals(self) -> Totals:
         """What it costs in all."""
-        return Totals.of(self.steps, self.sizes)
+        return Totals.of(self.steps, self.sizes, self.server)
 
     def as_json(self) -> dict[str, Any]:
         """Contract ``apelschema.plan/1``; ``seconds`` are the forecast's middle, None where nothing was forecast."""

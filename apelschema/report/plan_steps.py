@@ -74,7 +74,7 @@ class Columns:
         """What the steps need, cut to what there is."""
         digits = len(str(len(steps))) * 2 + 1
         needed = max((len(_name(each)) for each in steps if not each.is_settled), default=10)
-        taken = digits + (40 if width >= _WIDE else 31) + _TIME * is_timed
+        taken = digits + (40 if width >= _WIDE else 30) + _TIME * is_timed
         return cls(digits, min(needed, max(width - taken, 20)), width, is_timed)
 
     @property
@@ -93,7 +93,7 @@ class Columns:
     def figures(self, lock: str, rows: str, size: str, time: str) -> str:
         """Lock, where there is room, rows, size, and time where it was forecast."""
         timed = f" {time:>{_TIME - 1}}" if self.is_timed else ""
-        return (f" {lock:<5}" if self.is_wide else "") + f" {rows:>12} {size:>9}{timed}"
+        return (f" {lock:<5}" if self.is_wide else "") + f" {rows:>{12 if self.is_wide else 11}} {size:>9}{timed}"
 
     def _line(self, place: str, name: str, state: str, *figures: str) -> str:
         return f"{place:>{self.digits}} {name} {state}{self.figures(*figures)}"

@@ -27,6 +27,8 @@ from tests.db.test_checks_server import ahead, setting, severities
 from tests.support.install import install
 from tests.support.servers import in_memory
 
+pytestmark = pytest.mark.own_server
+
 MIB = 2**20
 
 

@@ -9,7 +9,7 @@ import pytest
 from apelschema import operations, procedures, revisions
 from apelschema.catalogue.load import load
 from apelschema.db.session import Session
-from apelschema.db.stored import read_stored
+from apelschema.db.stored import read_stored, replace_stored
 from apelschema.errors import CannotRun
 from apelschema.procedures import Source
 from apelschema.resources import folder
@@ -156,7 +156,7 @@ def test_text_with_odd_comments_comes_back_to_the_letter(db: Session, sql_mode: 
         "BEGIN", "BEGIN\n-- 100% of :jobs {x} %s 'quoted\" \\ Zürich 雪 //\n/* ; DELIMITER ;; */", 1
     )
     with db.using(sql_mode=sql_mode, character_set="utf8mb4", collation="utf8mb4_unicode_ci"):
-        db.execute(text.replace("CREATE", "CREATE OR REPLACE", 1))
+        replace_stored(db, "procedure", "NormaliseSummaries", text)
     before = whole(db.target)
     assert stored_of(db)["NormaliseSummaries"].sql_mode == sql_mode
     upgrade(db.target)

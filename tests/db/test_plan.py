@@ -243,3 +243,17 @@ def test_the_plan_of_a_way_back_shows_what_is_put_back_and_names_no_account(old:
     assert "CREATE PROCEDURE `SummariseJobs`" in ended.out
     assert "DEFINER=" not in ended.out
     assert "root" not in ended.out
+
+
+@pytest.mark.parametrize("start", ["2.2.1", "2.5.0"])
+def test_a_plan_says_where_routines_are_gone_for_a_moment(old: Callable[[], Target], start: str):
+    """Both ways, on servers without CREATE OR REPLACE for routines; elsewhere callers see no gap."""
+    target = old()
+    if start != "2.2.1":
+        upgrade(target, start, policy=POLICY)
+    ended = inside(target, "plan", "2.3.0" if start == "2.2.1" else "2.2.1", "--json")
+    replaced = {each["object"] for each in ended.json["steps"] if each["step"].startswith("routine ") and each["sql"]}
+    with Session(target) as db:
+        gone = set() if db.server.replaces_routines_in_place else replaced
+    assert "SummariseJobs" in replaced
+    assert set(ended.json["totals"]["gone_for_a_moment"]) == gone

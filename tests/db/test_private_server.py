@@ -19,6 +19,8 @@ from apelschema.db.session import Session
 from apelschema.errors import CannotRun
 from tests.support.processes import is_alive, wait_until
 
+pytestmark = pytest.mark.own_server
+
 HOLDER = """
 import sys, time
 from pathlib import Path

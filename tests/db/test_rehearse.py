@@ -240,6 +240,7 @@ def _is_left(server: TestServer, database: str) -> bool:
     return not server.execute("SELECT 1 FROM information_schema.PROCESSLIST WHERE DB = %s", (database,))
 
 
+@pytest.mark.own_server
 @pytest.mark.faults
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGKILL])
 def test_a_private_server_goes_with_its_rehearsal(source: Target, place: Path, with_signal: signal.Signals):

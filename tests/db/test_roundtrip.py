@@ -51,6 +51,7 @@ def plain_dump(tmp_path: Path, database: Target) -> Callable[..., Path]:
     return write
 
 
+@pytest.mark.own_server
 @pytest.mark.slow
 def test_a_lax_database_of_2_2_1_goes_to_the_head_and_back_on_a_private_server():
     ended = inside(None, "roundtrip", *SMALL, "--lax", "--overflow", "--custom", "--charset", "latin1", "--json")
@@ -66,6 +67,7 @@ def test_a_lax_database_of_2_2_1_goes_to_the_head_and_back_on_a_private_server()
     assert rows["Sites"] == 2
 
 
+@pytest.mark.own_server
 @pytest.mark.slow
 def test_a_dump_goes_up_and_back_with_its_definers_trigger_and_hand_made_procedure():
     ended = inside(None, "roundtrip", "--dump", str(DUMP), "--to", "2.3.0", "--json")
@@ -74,8 +76,11 @@ def test_a_dump_goes_up_and_back_with_its_definers_trigger_and_hand_made_procedu
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("start", "to"), [("2.3.0", "head"), ("2.4.1", "2.5.0")])
-def test_later_releases_go_up_and_back_in_a_scratch_database(database: Target, in_scratch: Run, start: str, to: str):
+@pytest.mark.parametrize(
+    ("start", "to"),
+    [pytest.param("2.2.1", "head", marks=pytest.mark.smoke), ("2.3.0", "head"), ("2.4.1", "2.5.0")],
+)
+def test_every_release_goes_up_and_back_in_a_scratch_database(database: Target, in_scratch: Run, start: str, to: str):
     ended = in_scratch("--from", start, "--to", to, *SMALL)
     assert ended.code == 0, ended.out + ended.err
     assert f"{start} to 2.5.0 and back" in ended.out

@@ -15,6 +15,8 @@ from apelschema.db.private import PrivateServer
 from apelschema.db.session import Session
 from apelschema.errors import CannotRun
 
+pytestmark = pytest.mark.own_server
+
 
 def certificate(folder: Path, host: str) -> tuple[Path, Path]:
     """Files of a certificate that signs itself, and of its key."""

@@ -26,7 +26,7 @@ _PATTERNS: Final = {
 }
 """Statements that a kind is about; all others strike at any."""
 
-_HEAVY: Final = r"^\s*(ALTER|CREATE OR REPLACE|INSERT|REPLACE|UPDATE|DELETE|COMMIT)"
+_HEAVY: Final = r"^\s*(ALTER|CREATE|DROP|INSERT|REPLACE|UPDATE|DELETE|COMMIT)"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ STAGES: Final[tuple[Stage, ...]] = ("before", "sent", "answered")
 
 Hook = Callable[[Stage, "Connection[Any]", str], object]
 
+PUT_PROCEDURE: Final = r"^(CREATE|DROP)\b[^(]*\bPROCEDURE"
+"""The first statement of a procedure's replacement: CREATE OR REPLACE, or the DROP before a CREATE."""
+
 _HARMLESS: Final = re.compile(
     r"\s*(/\*.*?\*/\s*)?(SELECT|SHOW|DESCRIBE|START TRANSACTION|SET (SESSION|NAMES|AUTOCOMMIT))\b", re.I | re.S
 )

@@ -29,7 +29,10 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 KINDS: Final[tuple[Kind, ...]] = (connection_killed, question_lost, answer_lost, line_silent)
 
-WEIGHTY: Final = r"^(ALTER|CREATE OR REPLACE|UPDATE [`H]|UPDATE alembic|DELETE FROM `?(Hybrid|apelschema_(kept|found)))"
+WEIGHTY: Final = (
+    r"^(ALTER|CREATE (OR|DEFINER)|DROP (PROC|FUNC)|UPDATE [`H]|UPDATE alembic"
+    r"|DELETE FROM `?(Hybrid|apelschema_(kept|found)))"
+)
 STRIDE: Final = 5
 """Every so manieth of them is lost, in the next way: more than a piece has, so that each run comes further."""
 

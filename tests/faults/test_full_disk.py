@@ -46,6 +46,7 @@ def small() -> Iterator[Ground]:
         yield ground
 
 
+@pytest.mark.own_server
 @pytest.mark.slow
 def test_no_room_for_a_rebuild(small: Ground):
     """Both ways: the run says what the server said; with room again, the same command ends as if nothing had been."""

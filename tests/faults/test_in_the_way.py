@@ -13,7 +13,7 @@ from tests.faults.interrupted import demand_safe, impatient, interrupted
 from tests.faults.kinds import Blow, deadlock_at_commit, deadlock_in_a_piece, tables_locked
 from tests.faults.others import other
 from tests.faults.standing import differences, standing
-from tests.faults.statements import Moment, striking
+from tests.faults.statements import PUT_PROCEDURE, Moment, striking
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -65,7 +65,7 @@ def test_transaction_that_never_ends_at_the_barrier(ready: Ready, truth: Truth):
     target = ready("upgrade")
     with other(target) as holder, impatient():
         identity = holder.session.connection_id
-        moment = Moment("before", 1, "^CREATE OR REPLACE .*PROCEDURE")
+        moment = Moment("before", 1, PUT_PROCEDURE)
         error = interrupted(target, "upgrade", striking(moment, lambda *_: holder.read("Sites")))
     assert error is not None and f"connection {identity} " in error.what
     demand_safe(error, target)

@@ -18,7 +18,7 @@ from tests.faults.place import private_ground
 from tests.faults.standing import differences, standing
 from tests.faults.statements import Stage
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.own_server, pytest.mark.slow, pytest.mark.timeout(300)]
 
 VARIABLE: Final = "innodb_online_alter_log_max_size"
 SMALLEST: Final = 65536

@@ -12,7 +12,7 @@ from tests.faults.place import private_ground
 from tests.faults.standing import differences, standing
 from tests.faults.statements import Moment
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.own_server, pytest.mark.timeout(300)]
 
 WITHIN: Final = 0.003
 """Seconds after the server was given the statement."""

@@ -77,9 +77,12 @@ def in_memory() -> Path | None:
 
 @contextmanager
 def _container(image: str) -> Iterator[Target]:
-    from testcontainers.core.container import DockerContainer  # needs no Docker until asked for
+    from testcontainers.core.config import testcontainers_config  # needs no Docker until asked for
+    from testcontainers.core.container import DockerContainer
 
     password = secrets.token_hex(8)
+    # The container is removed below; its usual keeper is an image more, that cannot be had everywhere.
+    testcontainers_config.ryuk_disabled = True
     try:
         container = DockerContainer(image).with_exposed_ports(3306)
         for variable in ("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD"):

@@ -10,6 +10,7 @@ from apelschema.report import printable
 
 COMMANDS = (
     "status", "check", "plan", "upgrade", "downgrade", "verify", "rehearse", "sample", "roundtrip", "cleanup",
+    "resend", "repair",
 )  # fmt: skip
 
 

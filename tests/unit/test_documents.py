@@ -11,6 +11,7 @@ from rich.console import Console
 from apelschema import revisions
 from apelschema.catalogue.difference import Difference
 from apelschema.catalogue.fingerprint import Fingerprint
+from apelschema.catalogue.states import State as HalfWay
 from apelschema.checks import Finding
 from apelschema.cleanup import Findings, Item, Staying, WayBack
 from apelschema.db.family import Server
@@ -31,6 +32,7 @@ from apelschema.report import (
     VerifyDocument,
     Way,
 )
+from apelschema.report.outlook import Unnoted
 from apelschema.report.upgrade import Phase
 from apelschema.revisions import PlannedStep
 from apelschema.runner import Status
@@ -111,22 +113,36 @@ def test_status_tells_what_the_last_run_proved():
     assert "Next: nothing is pending; apelschema verify" in done
 
 
-@pytest.mark.parametrize("exact", [True, False])
-def test_status_lists_nothing_as_pending_where_an_upgrade_would_refuse(exact: bool):
-    """A database of a later release without a version row: its baseline is not to come."""
-    drift = () if exact else (Difference("VSumCPU", "is missing"),)
-    document = status(replace(OLD, release="2.3.0", exact=exact, differences=drift))
+def test_status_lists_nothing_as_pending_where_an_upgrade_would_refuse():
+    drifted = replace(OLD, exact=False, differences=(Difference("Summaries.NodeCount", "is text, should be int"),))
+    document = status(drifted, unnoted=Unnoted(is_foreign=True))
     assert document.as_json()["pending"] == []
-    assert "adopting such a database is still to come" in document.as_json()["refusal"]
     shown = words(document, 80)
     assert "To come" not in shown
-    assert "apelschema upgrade would refuse: it is " + ("release" if exact else "nearly release") + " 2.3.0" in shown
+    assert "Differences from release 2.2.1 (1)" in shown
+    assert "would refuse: something is of no release (nearest: 2.2.1), see the differences." in shown
 
 
-def test_status_tells_that_an_upgrade_would_refuse_a_drifted_database():
-    document = status(replace(OLD, exact=False, differences=(Difference("VSumCPU", "is missing"),)))
-    assert "Differences from release 2.2.1 (1)" in text(document, 80)
-    assert "would refuse: it is not exactly release 2.2.1, see the differences." in words(document, 80)
+def test_status_of_a_later_release_that_nobody_vouches_for_names_repair():
+    document = status(replace(OLD, release="2.3.0"), unnoted=Unnoted(later="2.3.0"))
+    assert document.as_json()["pending"] == [each.revision for each in document.outlook.coming] != []
+    assert "release 2.3.0, brought there without this tool" in words(document, 80)
+    assert "Next: apelschema repair" in words(document, 80)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_status_names_a_half_way_state_what_works_in_it_and_what_to_type(width: int):
+    state = HalfWay(
+        "official update, stopped", "2.2.1", "2.3.0", "view V: created", ("loaders work",), "2.3.0", ("forced",)
+    )
+    document = status(replace(OLD, exact=False), unnoted=Unnoted(state))
+    shown = words(document, width)
+    assert "half-way between releases: official update, stopped, or forced, with central objects" in shown
+    assert "loaders work" in shown
+    assert "Next: apelschema upgrade 2.3.0 completes it, or apelschema upgrade for 2.5.0" in shown
+    told = document.as_json()["state"]
+    assert (told["name"], told["next"], told["also"]) == ("official update, stopped", "view V: created", ("forced",))
+    assert status().as_json()["state"] is None
 
 
 def planned(*, beyond: tuple[str, ...] = ()) -> list[PlannedStep]:
@@ -152,9 +168,19 @@ def plan(**more: Any) -> PlanDocument:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+def test_a_plan_says_which_routines_are_gone_for_a_moment(width: int):
+    dropping = replace(plan(), server=Server.from_version("9.7.4"))
+    assert "CopyNormalisedSummaries" in dropping.as_json()["totals"]["gone_for_a_moment"]
+    assert "gap 6 routines, one after the other: this server has no CREATE OR REPLACE" in words(dropping, width)
+    in_place = replace(plan(), server=Server.from_version("10.5.23-MariaDB"))
+    assert in_place.as_json()["totals"]["gone_for_a_moment"] == ()
+    assert "no CREATE OR REPLACE" not in words(in_place, width)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 def test_a_plan_fits_and_is_short(width: int):
     shown = text(plan(), width)
-    assert "44 steps with nothing to do" in shown
+    assert "53 steps with nothing to do" in shown
     assert "create Sites" not in shown
     assert "settle NormalisedSummaries.Infrastructure " in shown
     assert "relabel HybridSuperSummaries.Infrastructure" in shown

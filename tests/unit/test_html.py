@@ -95,7 +95,7 @@ def test_it_says_everything_that_was_found(browser: Browser, report: Path):
     for said in (
         "From 2.2.1 To 2.5.0 (revision 250_routines)", "2026-05-04 01:02 UTC, apelschema 0.1.0", "MariaDB 10.11.6",
         "3,367,700 841,925,000 x 250", "level / 250 -> level", "JobRecords 1,234,567,890 2.0 TiB",
-        'unlisted types block, backfill all, "custom" released', "hepscore23, 2025-12", "44 steps with nothing to do",
+        'unlisted types block, backfill all, "custom" released', "hepscore23, 2025-12", "53 steps with nothing to do",
         "May run after it: loader 2.2.1; summariser 2.2.1; unloader 2.2.1.",
         "May run after it: loader none; summariser none; unloader none.",
     ):  # fmt: skip

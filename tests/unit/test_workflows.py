@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,11 +43,6 @@ def test_every_step_is_an_action_of_a_fixed_version_or_a_command_that_is_there(w
         assert program == "sudo" or (ROOT / program).stat().st_mode & 0o111
 
 
-def test_the_tests_that_a_workflow_names_are_there(workflow: dict):
-    named = [path for job in workflow["jobs"].values() for path in job.get("env", {}).get("CHOSEN", "").split()]
-    assert all((ROOT / path).is_file() for path in named)
-
-
 def test_every_variable_of_a_job_is_one_that_it_has():
     for path in WORKFLOWS:
         for job in read(path.read_text())["jobs"].values():
@@ -56,6 +53,36 @@ def test_every_variable_of_a_job_is_one_that_it_has():
 def test_all_supported_engines_are_tested():
     (engines,) = [read(path.read_text())["jobs"]["engines"] for path in WORKFLOWS]
     assert set(engines["strategy"]["matrix"]["engine"]) == ENGINES
+    assert set(shell("echo ${ENGINES[*]}").split()) == ENGINES
+
+
+def test_without_docker_an_engine_is_not_run_and_it_is_said_why(tmp_path: Path):
+    """The whole suite runs all the same: .ci/run fails only for what it could try."""
+    assert shell("ensure_docker mysql:9.7 || echo $REASON", path=bare_path(tmp_path)) == "there is no Docker here"
+    (tmp_path / "docker").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    said = shell("ensure_docker mysql:9.7 || echo $REASON", path=str(tmp_path))
+    assert said == "the Docker daemon does not answer"
+    said = shell("ensure_image mysql:9.7 || echo $REASON", path=str(tmp_path))
+    assert said == "the image is not here and cannot be pulled"
+
+
+def bare_path(folder: Path) -> str:
+    """A folder with the few programs that the script needs, and no Docker."""
+    for name in ("timeout", "id", "cat"):
+        (folder / name).symlink_to(str(shutil.which(name)))
+    return str(folder)
+
+
+def shell(command: str, path: str | None = None) -> str:
+    """What a command says that uses the scripts' library; no neighbour of the repository builds images for it."""
+    library = ". scripts/lib/setup.sh; . <(sed 's/^readonly BUILDER=.*/BUILDER=/' scripts/lib/engines.sh)"
+    inner = f"PATH={shlex.quote(path)}; {command}" if path else command
+    done = subprocess.run(
+        ["bash", "-c", f"{library}; {inner}"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stderr == "", done.stderr
+    return done.stdout.strip()
 
 
 @pytest.mark.parametrize(
