@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from apelschema import journal_tables, names
 from apelschema.db.introspect import has_table
+from apelschema.db.schema import Schema
 from apelschema.db.session import Session
 from apelschema.db.stored import Stored, StoredKind
 
@@ -70,6 +71,7 @@ class Journal:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._exists: bool | None = None
+        self._seen: tuple[Schema | None, dict[tuple[str, str, str | None], StepLog]] | None = None
 
     def exists(self) -> bool:
         """Whether the tables are there."""
@@ -160,12 +162,23 @@ class Journal:
         """The newest note about a step, of whichever run; of one direction if it is given."""
         if not self.exists():
             return None
+        if self._session.seen is not None:
+            return self._seen_steps().get((revision, step, direction))
         row = self._session.one(
             f"{_STEPS} WHERE Revision = %s AND Step = %s AND Direction = COALESCE(%s, Direction)"
             " ORDER BY Run DESC LIMIT 1",
             (revision, step, direction),
         )
         return _step_log(row) if row else None
+
+    def _seen_steps(self) -> dict[tuple[str, str, str | None], StepLog]:
+        """All notes, read once in a block that changes nothing."""
+        if self._seen is None or self._seen[0] is not self._session.seen:
+            found: dict[tuple[str, str, str | None], StepLog] = {}
+            for log in map(_step_log, self._session.rows(f"{_STEPS} ORDER BY Run")):
+                found[log.revision, log.step, log.direction] = found[log.revision, log.step, None] = log
+            self._seen = self._session.seen, found
+        return self._seen[1]
 
     def steps(self) -> dict[tuple[str, str], StepLog]:
         """The newest note about every step, by revision and step."""

@@ -47,8 +47,14 @@ def fingerprint(live: Schema, own: OwnBodies | None = None) -> Fingerprint:
         return Fingerprint(None, None, exact=False, central=False, empty=is_empty(live))
     if not releases(kind):
         return Fingerprint(kind, None, exact=False, central=False, empty=False)
-    newest_first = reversed(releases(kind, pre_releases=True))
-    return min((_against(live, load(name, kind), own) for name in newest_first), key=lambda found: len(found.drift))
+    nearest: Fingerprint | None = None
+    for name in reversed(releases(kind, pre_releases=True)):
+        found = _against(live, load(name, kind), own)
+        if found.exact:
+            return found
+        nearest = found if nearest is None or len(found.drift) < len(nearest.drift) else nearest
+    assert nearest is not None
+    return nearest
 
 
 def kind_of(live: Schema) -> str | None:

@@ -72,6 +72,8 @@ def _columns(live: Table, expected: Table, variants: Variants) -> Iterator[Diffe
             yield from compare_column(expected.name, live.column(column.name), column, variant)
         else:
             yield Difference(f"{expected.name}.{column.name}", "is missing")
+    if live.columns == expected.columns:
+        return
     own = _own_columns(live, expected)
     for column in live.columns:
         if not expected.has_column(column.name):

@@ -55,6 +55,7 @@ Examples:
 @sample_options
 @charset_option("of the database on the private server")
 @options.accept_stall
+@options.accept_triggers
 @click.option("--keep", is_flag=True, help="leave the scratch database as it is at the end")
 @click.option("--yes", is_flag=True, help="do not ask")
 @click.pass_context
@@ -73,9 +74,16 @@ def roundtrip(
     A dump is read through the driver: commands of the client program in it are never run.
     """
     yes, accept_stall = rest.pop("yes"), rest.pop("accept_stall")
+    accept_triggers = frozenset(rest.pop("accept_triggers"))
     source = _source(context, start, to, dump, rest)
     with brief(on_stderr=wants_json()) as listener:
-        settings = partial(Settings, policy=_policy(source), accept_stall=accept_stall, listener=listener)
+        settings = partial(
+            Settings,
+            policy=_policy(source),
+            accept_stall=accept_stall,
+            accept_triggers=accept_triggers,
+            listener=listener,
+        )
         if is_target_given():
             demand_default(context, ("charset",), "is for the private server")
             document = _in_scratch(RoundTrip(settings(target()), source, to), yes=yes, keep=keep)

@@ -38,7 +38,7 @@ class CreateTable(Step):
 
     def look(self, context: Context) -> Standing:
         """Absent, done, beyond or foreign."""
-        return _standing(context, self.table, self.release)
+        return _standing(read_table(context.session, self.table), self.table, self.release)
 
     def describe(self, context: Context, direction: Direction = "do") -> Description:
         """The CREATE statement, partitioned where central objects are wanted."""
@@ -81,12 +81,11 @@ class Alter(Step):
 
     def look(self, context: Context) -> Standing:
         """By the facets that it adds: done with all of them, before without; foreign for an unknown shape."""
-        standing = _standing(context, self.table, self.release)
         live = read_table(context.session, self.table)
-        if live is None or standing.state is State.FOREIGN:
-            return standing
-        present = _facets(live)
-        return standing if self._adds <= present else Standing(State.BEFORE, shapes.shown(self.table, present))
+        present = shapes.facets(live) if live is not None else None
+        if present is None or self._adds <= present:
+            return _standing(live, self.table, self.release)
+        return Standing(State.BEFORE, shapes.shown(self.table, present))
 
     def was_found(self, context: Context) -> bool:
         """By the journal."""
@@ -180,16 +179,8 @@ def _differences(live: Table, table: str, release: str) -> tuple[str, ...]:
     return tuple(f"{each.object}: {each.difference}" for each in found)
 
 
-def _facets(live: Table) -> shapes.Facets:
-    found = shapes.facets(live)
-    if found is None:
-        raise RuntimeError(f"{live.name} is of no known shape")
-    return found
-
-
-def _standing(context: Context, table: str, release: str) -> Standing:
+def _standing(live: Table | None, table: str, release: str) -> Standing:
     """How a live table stands to its shape in a release, all earlier ones but for what is missing from them."""
-    live = read_table(context.session, table)
     if live is None:
         return Standing(State.ABSENT, "is not there")
     present = shapes.facets(live)

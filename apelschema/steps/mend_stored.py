@@ -29,6 +29,10 @@ class Mend(Put):
         """What was found is put back."""
         return False
 
+    def was_found(self, context: Context) -> bool:
+        """Unless the journal says that it was mended here: databases of earlier versions of this tool have no note."""
+        return context.journal.step(context.revision, self.key, "do") is None or super().was_found(context)
+
     def look(self, context: Context) -> Standing:
         """Before for an older text, absent where the database is there without it, else nothing to do."""
         if not self.is_wanted(context):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from apelschema import sql
 from apelschema.checksums import Merging
@@ -158,10 +158,10 @@ class Pieces:
         key = sql.columns(self._rest)
         self._session.execute(
             f"REPLACE INTO {NOT_PUT_BACK} ({key}) SELECT DISTINCT {sql.columns(self._rest, 'k')} FROM {self._kept} k"
-            f" WHERE {condition} AND ({has_newer_source('k')} OR NOT EXISTS (SELECT 1 FROM {TABLE} h"
-            f" WHERE {sql.same_key(self._rest, 'h', 'k')} AND {is_sum_of(self._kept, 'h')}))",
+            f" WHERE {condition} AND {has_newer_source('k')}",
             [*arguments, *[begun] * len(INFRASTRUCTURE)],
         )
+        self._leave_other_sums(condition, arguments)
         same = sql.same_key(self._rest, "n", "k")
         condition = f"{condition} AND NOT EXISTS (SELECT 1 FROM {NOT_PUT_BACK} n WHERE {same})"
         self._session.execute(
@@ -178,6 +178,19 @@ class Pieces:
         )
         self._session.execute(f"DELETE o FROM {together} WHERE {condition}", arguments)
         return changed
+
+    def _leave_other_sums(self, condition: str, arguments: Sequence[Any]) -> None:
+        """Keys under whose label there is not the sum of all that was kept: it is not put back in its place."""
+        key = sql.columns(self._rest, "p")
+        same = " AND ".join(f"MAX(h.{name}) = {sum_of(name, 'o')}" for name in CONSERVED)
+        self._session.execute(
+            f"REPLACE INTO {NOT_PUT_BACK} ({sql.columns(self._rest)}) SELECT {key}"
+            f" FROM (SELECT DISTINCT {sql.columns(self._rest, 'k')} FROM {self._kept} k WHERE {condition}) p"
+            f" STRAIGHT_JOIN {self._kept} o ON {sql.same_key(self._rest, 'o', 'p')}"
+            f" LEFT JOIN {TABLE} h ON {sql.same_key(self._rest, 'h', 'p')} AND {sql.is_label(f'h.{COLUMN}')}"
+            f" GROUP BY {key} HAVING NOT IFNULL({same}, FALSE)",
+            arguments,
+        )
 
     def _keep(self, piece: Piece) -> int:
         condition, arguments = piece.condition("h")

@@ -214,7 +214,7 @@ def test_cloud_database(database: Target, session: OpenSession):
 
 def test_schema_that_drifted(database: Target, session: OpenSession):
     install(session(database), "2.2.1")
-    session(database).execute("ALTER TABLE Summaries ADD COLUMN Remark VARCHAR(10) NULL")
+    session(database).execute("ALTER TABLE Summaries ADD COLUMN Remark VARCHAR(10) NULL FIRST")
     before = seen(database)
     ended = inside(database, "upgrade", "--yes")
     is_paragraph(ended, 2, "Summaries.Remark")

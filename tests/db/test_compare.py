@@ -118,7 +118,9 @@ def test_a_stricter_not_null_is_tolerated_a_looser_null_is_not(installed: Sessio
 @pytest.mark.parametrize(
     ("statement", "place", "tolerated"),
     [
-        ("ALTER TABLE Sites ADD COLUMN country INT", "Sites.country", False),
+        ("ALTER TABLE Sites ADD COLUMN country INT", "Sites.country", True),
+        ("ALTER TABLE Sites ADD COLUMN country INT FIRST", "Sites.country", False),
+        ("ALTER TABLE Sites ADD COLUMN country INT NOT NULL", "Sites.country", False),
         ("ALTER TABLE SyncRecords DROP COLUMN PublisherDNID", "SyncRecords.PublisherDNID", False),
         ("ALTER TABLE SyncRecords MODIFY NumberOfJobs INT UNSIGNED NOT NULL", "SyncRecords.NumberOfJobs", False),
         ("ALTER TABLE LastUpdated DROP PRIMARY KEY", "LastUpdated.PRIMARY", False),

@@ -147,7 +147,7 @@ def test_types_that_need_a_policy_give_the_usual_message_and_leave_the_database_
         "INSERT INTO Summaries SELECT * FROM (SELECT * FROM Summaries WHERE WallDuration > 0 AND ServiceLevel > 0"
         " LIMIT 1) AS s;\n"
     )
-    ended = in_scratch("--dump", str(plain_dump(more)))
+    ended = in_scratch("--dump", str(plain_dump(more)), "--accept-trigger", "odd")
     assert ended.code == 1, ended.out + ended.err
     assert 'does not name the benchmark type "odd"' in " ".join(ended.err.split())
     assert tables_of(database) == set()

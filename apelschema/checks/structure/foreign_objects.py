@@ -9,10 +9,14 @@ from apelschema.checks.structure.objects import nearest, unseen
 from apelschema.db.foreign import ForeignKey, Trigger, read_foreign_keys, read_triggers, sees_triggers
 from apelschema.db.introspect import read_table
 from apelschema.errors import ExitCode
+from apelschema.journal import Journal
 from apelschema.names import is_ours, quoted
+from apelschema.revisions import Planned
 from apelschema.steps.alter import Alter, CreateTable
+from apelschema.steps.base import Context
 from apelschema.steps.fold import Fold
 from apelschema.steps.folding import HYBRID
+from apelschema.steps.mend import MendTable
 from apelschema.steps.stored import Put
 from apelschema.verify.base import listed
 
@@ -40,9 +44,17 @@ def look(situation: Situation) -> list[Finding]:
 
 def changed_tables(situation: Situation) -> set[str]:
     """Tables that steps to come alter, or change rows of: who folds rows does so in HybridSuperSummaries too."""
-    steps = [each.step for each in situation.planned if not isinstance(each.step, CreateTable | Put)]
+    listed = [each for each in situation.planned if not isinstance(each.step, CreateTable | Put)]
+    steps = [each.step for each in listed if not isinstance(each.step, MendTable) or _has_work(situation, each)]
     folded = {HYBRID for each in steps if isinstance(each, Fold)}
     return folded | {each.object.partition(".")[0] for each in steps}
+
+
+def _has_work(situation: Situation, planned: Planned) -> bool:
+    """Whether there is anything to mend, or to take back."""
+    session = situation.session
+    here = Context(session, Journal(session), situation.policy, central=False, revision=planned.revision)
+    return bool(planned.step.describe(here, planned.direction).sql)
 
 
 def _triggers(situation: Situation) -> Iterator[Finding]:
