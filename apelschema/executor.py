@@ -8,9 +8,11 @@ from dataclasses import replace
 from apelschema import names, proofs
 from apelschema.brake import Brake
 from apelschema.db.default_collation import give_back
+from apelschema.db.introspect import read_schema, seen_as
 from apelschema.db.lease import Lease
 from apelschema.db.nodes import demand_same, other_nodes
 from apelschema.db.positions import positions
+from apelschema.db.schema import Schema
 from apelschema.db.session import Session
 from apelschema.db.watch import Watch
 from apelschema.errors import ApelschemaError, FoundWrong, Stopped
@@ -36,6 +38,8 @@ class Executor:
         self._plan: list[Planned] = []
         self._next = 0
         self._nodes: Sequence[Session] = ()
+        self._reading: Schema | None = None
+        self._was_settled = False
 
     @contextmanager
     def running(self, command: str, at: str | None, to: str | None, plan: Sequence[Planned]) -> Iterator[Run]:
@@ -83,14 +87,24 @@ class Executor:
         context = self._context.at(planned.revision)
         context.checkpoint()
         self._begin_revision(planned)
-        standing = step.look(context)
+        standing = self._look(context, step)
         self._listener.step_began(self._next, planned, standing)
         started = time.monotonic()
         outcome = self._do(context, step, standing) if direction == "do" else self._undo(context, step, standing)
+        self._was_settled = not outcome.acted
+        self._reading = None if outcome.acted else self._reading
         if not step.pauses:
             demand_same(context.session, self._nodes)
         self._listener.step_ended(self._next, planned, outcome, time.monotonic() - started)
         self._end_revision(planned)
+
+    def _look(self, context: Context, step: Step) -> Standing:
+        """How things stand; behind a step that had nothing to do, by one reading up to the next that has."""
+        if not self._was_settled:
+            return step.look(context)
+        self._reading = self._reading or read_schema(context.session)
+        with seen_as(context.session, self._reading):
+            return step.look(context)
 
     def _do(self, context: Context, step: Step, standing: Standing) -> Outcome:
         if _is_being_undone(context, step):  # what was kept is complete again only at the end of that
@@ -106,7 +120,7 @@ class Executor:
         step.prove(context, "do")
         self._journal.end_step(log)
         _demand_done(step, after := step.look(context))
-        return Outcome(standing.state, "done", self._changed(context, step), after.detail)
+        return Outcome(standing.state, "done", self._changed(context, step), after.detail, acted=True)
 
     def _note_done(self, context: Context, step: Step, standing: Standing) -> None:
         """Note what was found done; a note of this tool's own doing stays, since the barrier counts from it."""
@@ -139,7 +153,7 @@ class Executor:
         step.forget(context)
         self._journal.end_step(log)
         proved = "" if step.pauses else step.look(context).detail
-        return Outcome(standing.state, "undone", self._changed(context, step), proved)
+        return Outcome(standing.state, "undone", self._changed(context, step), proved, acted=True)
 
     def _changed(self, context: Context, step: Step) -> int:
         log = context.log(step)

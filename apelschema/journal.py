@@ -217,6 +217,7 @@ class Journal:
             return old
         fresh = StepLog(run.id, revision, step, direction, "running", found, None, 0, None, 0)
         log = replace(old, run=run.id) if old is not None and goes_on else fresh
+        self._seen = None
         mark = json.dumps(log.watermark, default=_encoded) if log.watermark else None
         self._session.execute(
             f"REPLACE INTO {names.STEPS}"
@@ -228,6 +229,7 @@ class Journal:
 
     def begin_again(self, log: StepLog) -> StepLog:
         """Note that a step begins from the start, whatever was done before."""
+        self._seen = None
         self._session.execute(
             f"UPDATE {names.STEPS} SET State = 'running', Watermark = NULL, RowsDone = 0, RowsChanged = 0"
             " WHERE Run = %s AND Revision = %s AND Step = %s",
@@ -237,6 +239,7 @@ class Journal:
 
     def advance(self, log: StepLog, watermark: Watermark | None, done: int, changed: int) -> None:
         """Note progress up to a watermark, None for the last piece, in the transaction that changes the rows."""
+        self._seen = None
         mark = json.dumps(watermark, default=_encoded) if watermark else None
         state = "running" if watermark else "walked"
         self._session.execute(
@@ -254,6 +257,7 @@ class Journal:
 
     def end_step(self, log: StepLog) -> None:
         """Note that a step is done and proved."""
+        self._seen = None
         self._session.execute(
             f"UPDATE {names.STEPS} SET State = 'done', EndedAt = UTC_TIMESTAMP(6)"
             " WHERE Run = %s AND Revision = %s AND Step = %s",

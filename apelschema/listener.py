@@ -12,12 +12,16 @@ log = logging.getLogger("apelschema")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a step ended: the state it was found in, what came of it, rows changed, and what was proved of it then."""
+    """How a step ended: the state it was found in, what came of it, rows changed, and what was proved of it then.
+
+    ``acted`` says that it had something to do.
+    """
 
     found: State
     detail: str
     rows_changed: int = 0
     proved: str = ""
+    acted: bool = False
 
 
 class Listener:
