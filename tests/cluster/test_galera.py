@@ -1,6 +1,7 @@
 """An upgrade of a cluster of three nodes: one run at a time, no old routine left on any node, the same end on all."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -35,8 +36,8 @@ from tests.support.runs import current, downgrade, upgrade
 
 pytestmark = [pytest.mark.cluster, pytest.mark.own_server]
 
-ROWS = 112_000
-"""So many are written anew in more than half a second, as it was measured."""
+ROWS = 150_000
+"""So many are written anew in more than half a second, as it was measured; what the server thinks there are is less."""
 
 _MANY = f"""
 INSERT INTO NormalisedSummaries (SiteID, Month, Year, GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId,
@@ -99,7 +100,7 @@ def test_rebuild_is_refused_for_its_stall_unless_accepted_and_ends_alike_on_all_
         assert db.value("SELECT @@SESSION.wsrep_sync_wait") == 15
     refused = inside(old, "--policy", written(tmp_path), "upgrade", "2.3.0", "--yes")
     assert refused.code == 1
-    assert "stops all writes of the whole cluster for about 0.5 seconds" in refused.err
+    assert re.search(r"stops all writes of the whole cluster for about 0\.[5-9] seconds", refused.err)
     assert "--accept-stall" in refused.err
     assert current(old) == "221_baseline"
     upgrade(old, policy=POLICY, accept_stall=True)

@@ -71,13 +71,15 @@ _TABLES: Final = (
     "SyncRecords", "LastUpdated",
 )  # fmt: skip
 
-_recorded: dict[tuple[bool, str], dict[str, list[tuple[Any, ...]]]] = {}
+_recorded: dict[tuple[bool, str, int], dict[str, list[tuple[Any, ...]]]] = {}
 """Rows of the content, by ``lax`` and collation: made by the routines once, copied from then on."""
 
 
 def fill(db: Session, *, lax: bool) -> None:
     """Fill an installed 2.2.1 database; ``lax`` says that its routines were made under an empty sql_mode."""
-    kind = lax, str(db.value("SELECT @@collation_database"))
+    found = db.one("SELECT @@collation_database, @@auto_increment_increment")  # a cluster gives other ids
+    assert found is not None
+    kind = lax, str(found[0]), int(found[1])
     if kind in _recorded:
         for table, rows in _recorded[kind].items():
             listed = "(" + ", ".join(["%s"] * len(rows[0])) + ")"

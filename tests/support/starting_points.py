@@ -4,6 +4,7 @@ Tests say it of themselves: ``@pytest.mark.starting_point("official 2.4.1", resu
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
@@ -76,9 +77,9 @@ def page(results: Mapping[str, Mapping[str, str]]) -> str:
     return _HEAD + "\n".join(map(_line, rows)) + "\n"
 
 
-def _order(name: str) -> tuple[bool, str]:
-    """Whole releases first, then states between them."""
-    return not name[:1].isdigit(), name
+def _order(name: str) -> tuple[bool, list[str]]:
+    """Whole releases first, then states between them; numbers by their value."""
+    return not name[:1].isdigit(), [part.zfill(4) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def _line(cells: Sequence[str]) -> str:
