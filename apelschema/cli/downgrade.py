@@ -1,6 +1,6 @@
 """``apelschema downgrade``."""
 
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import click
 
@@ -26,13 +26,7 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="show every step, its SQL, rows and locks; change nothing")
 @click.option("-v", "--verbose", is_flag=True, help="with --dry-run: the SQL in full")
 @click.option("--yes", is_flag=True, help="do not ask")
-@click.option(
-    "--writers",
-    type=click.Choice(get_args(Writers)),
-    default="stop",
-    show_default=True,
-    help="what to do about other connections of the database",
-)
+@options.writers
 @click.option(
     "--accept-folding", is_flag=True, help="go back though rows fall together that only the newer release tells apart"
 )

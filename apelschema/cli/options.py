@@ -3,12 +3,13 @@
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import click
 from click.shell_completion import CompletionItem
 
 from apelschema import revisions
+from apelschema.checks import Writers
 from apelschema.db.settings import Connection, find_target
 from apelschema.db.target import Target
 from apelschema.policy import Policy
@@ -145,6 +146,13 @@ def _target_or_option(context: click.Context, parameter: click.Parameter, value:
     return value
 
 
+writers: Final = click.option(
+    "--writers",
+    type=click.Choice(get_args(Writers)),
+    default="stop",
+    show_default=True,
+    help="what to do about other connections of the database",
+)
 accept_stall: Final = click.option(
     "--accept-stall", is_flag=True, help="Galera: accept that all writes stop while tables are rebuilt"
 )

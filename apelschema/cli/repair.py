@@ -3,12 +3,11 @@
 import sys
 import time
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from apelschema import runner
-from apelschema.checks import Writers
 from apelschema.cli import forecast, options
 from apelschema.cli.confirmation import confirm
 from apelschema.cli.options import policy, shared, target, wants_json
@@ -77,13 +76,7 @@ Examples:
     help="put back what the last repair, or this run, removed",
 )
 @click.option("--yes", is_flag=True, help="do not ask")
-@click.option(
-    "--writers",
-    type=click.Choice(get_args(Writers)),
-    default="stop",
-    show_default=True,
-    help="what to do about other connections of the database",
-)
+@options.writers
 @options.accept_stall
 @options.accept_changed
 @options.accept_triggers

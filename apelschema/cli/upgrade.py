@@ -3,12 +3,11 @@
 import sys
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from apelschema import way as ways
-from apelschema.checks import Writers
 from apelschema.cli import options, plan, run
 from apelschema.cli.options import LETS_TARGET_BE_NEGATIVE, policy, shared, target, target_argument, wants_json
 from apelschema.cli.progress import telling
@@ -42,13 +41,7 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="show every step, its SQL, rows and locks; change nothing")
 @click.option("-v", "--verbose", is_flag=True, help="with --dry-run: the SQL in full")
 @click.option("--yes", is_flag=True, help="do not ask")
-@click.option(
-    "--writers",
-    type=click.Choice(get_args(Writers)),
-    default="stop",
-    show_default=True,
-    help="what to do about other connections of the database",
-)
+@options.writers
 @click.option(
     "--until",
     metavar="HH:MM",
