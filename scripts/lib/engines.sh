@@ -3,7 +3,7 @@
 # Everything here ends within its time, and says in REASON why it did not work.
 
 readonly ENGINES=(mariadb:10.5 mariadb:10.11 mariadb:11.8 mysql:9.7)
-readonly BUILDER=../shared/tools/engine-images # a neighbour of this directory where no image can be pulled
+readonly BUILDER=${BUILDER-../shared/tools/engine-images} # a neighbour of this directory where no image can be pulled
 readonly DOCKER_SECONDS=30
 PULL_SECONDS=60 BUILD_SECONDS=240 SMOKE_SECONDS=${SMOKE_SECONDS:-240} # .ci/run has less time left
 
