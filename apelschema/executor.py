@@ -109,6 +109,7 @@ class Executor:
     def _do(self, context: Context, step: Step, standing: Standing) -> Outcome:
         if _is_being_undone(context, step):  # what was kept is complete again only at the end of that
             self._undo(context, step, standing)
+            self._reading = None
             standing = step.look(context)
         if standing.state is State.FOREIGN:
             raise foreign(step, standing)

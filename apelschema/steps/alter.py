@@ -12,6 +12,7 @@ from apelschema.db.introspect import read_table
 from apelschema.db.online import alter_online
 from apelschema.db.retry import retrying
 from apelschema.db.schema import Table
+from apelschema.db.sizes import estimated_size
 from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
 from apelschema.names import quoted
@@ -97,12 +98,8 @@ class Alter(Step):
             return Description((), f"in the one rebuild of {revision}")
         if (statement := self._statement(context, direction)) is None:
             return Description(())
-        size = context.session.one(
-            "SELECT TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES"
-            " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s",
-            (self.table,),
-        )
-        rows, length = (int(value or 0) for value in size) if size and self.rebuilds else (None, None)
+        size = estimated_size(context.session, self.table) if self.rebuilds else None
+        rows, length = size or (None, None)
         algorithm = "INPLACE, table rebuilt" if self.rebuilds else "INSTANT"
         return Description((statement,), algorithm, "NONE", rows, length)
 

@@ -15,6 +15,7 @@ from apelschema.db.introspect import read_table
 from apelschema.db.online import alter_online
 from apelschema.db.retry import retrying
 from apelschema.db.schema import Table
+from apelschema.db.sizes import estimated_size
 from apelschema.errors import FoundWrong
 from apelschema.journal import StepLog
 from apelschema.names import NO_TIME, quoted
@@ -64,12 +65,7 @@ class MendTable(Step):
         kept = read_table(context.session, self._kept(context))
         if live is None or (kept is None and (direction == "undo" or not shapes.mendable(live))):
             return Description(())
-        found = context.session.one(
-            "SELECT TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES"
-            " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s",
-            (self.table,),
-        )
-        rows, length = (int(value or 0) for value in found or (0, 0))
+        rows, length = estimated_size(context.session, self.table) or (0, 0)
         if direction == "do":
             statements: tuple[str | None, ...] = (self._settling("..."), _mending(context, live))
         else:
