@@ -7,6 +7,7 @@ from apelschema.errors import CannotRun, FoundWrong
 from apelschema.halfway import gone_ahead
 from apelschema.revisions import Planned
 from apelschema.steps import accepted
+from apelschema.steps.barrier import Barrier
 from apelschema.steps.base import Context, State, Step, foreign
 from apelschema.steps.losses import Loss
 
@@ -25,10 +26,13 @@ def demand(context: Context, planned: Sequence[Planned], *, accept_folding: bool
     _demand_was_here(context, planned)
     undone: list[Step] = []
     beyond_target: dict[str, str] = {}
+    first_barrier = next((each for each in planned if isinstance(each.step, Barrier)), None)
     for each in planned:
         here = context.at(each.revision)
         if each.direction == "undo" and (each.step.stays or each.step.was_found(here)):
             continue
+        if isinstance(each.step, Barrier) and each is not first_barrier:
+            continue  # all look at the same callers, and a second look would wait for InnoDB's list to be renewed
         standing = each.step.look(here)
         if standing.state is State.FOREIGN:
             raise foreign(each.step, standing)

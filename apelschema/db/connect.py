@@ -2,9 +2,9 @@
 
 import ssl
 import weakref
+from functools import cache
 from typing import Any, Final, NoReturn
 
-import pymysql
 import sqlalchemy
 from pymysql.connections import Connection
 from sqlalchemy.pool import NullPool
@@ -87,7 +87,7 @@ def open_connection(target: Target) -> "Connection[Any]":
 
 def _connect(target: Target) -> "Connection[Any]":
     try:
-        return pymysql.connect(
+        return _Driver(
             host=target.host,
             port=target.port,
             unix_socket=target.unix_socket,
@@ -113,6 +113,26 @@ def alembic_engine(target: Target) -> sqlalchemy.Engine:
         isolation_level="AUTOCOMMIT",
         poolclass=NullPool,
     )
+
+
+class _Driver(Connection):
+    """PyMySQL's connection, with one context for all that are encrypted only where the server offers it.
+
+    PyMySQL reads every certificate authority of the machine for each of them, and then checks none: 40 ms a connection.
+    """
+
+    def _create_ssl_ctx(self, options: "dict[str, Any] | ssl.SSLContext") -> ssl.SSLContext:
+        if options:
+            return super()._create_ssl_ctx(options)  # type: ignore[misc,no-any-return]
+        return _context_if_offered()
+
+
+@cache
+def _context_if_offered() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _with_short_waits(connection: "Connection[Any]") -> "Connection[Any]":

@@ -25,17 +25,11 @@ from apelschema.db.space import Room, read_folders, read_room
 from apelschema.policy import Policy
 from tests.db.test_checks_server import ahead, setting, severities
 from tests.support.install import install
-from tests.support.servers import in_memory
+from tests.support.servers import free_port, in_memory
 
 pytestmark = pytest.mark.own_server
 
 MIB = 2**20
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

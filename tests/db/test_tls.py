@@ -14,6 +14,7 @@ from apelschema.db.connect import Target, Tls, open_connection
 from apelschema.db.private import PrivateServer
 from apelschema.db.session import Session
 from apelschema.errors import CannotRun
+from tests.support.servers import free_port
 
 pytestmark = pytest.mark.own_server
 
@@ -48,8 +49,9 @@ def secure() -> Iterator[tuple[Target, Path, Path]]:
         folder = Path(made)
         pem, key = certificate(folder, "localhost")
         other, _ = certificate(folder, "other.example.org")
-        with PrivateServer([f"--ssl-cert={pem}", f"--ssl-key={key}"]) as server:
-            yield server.create_database("tls"), pem, other
+        doors = ["--skip-networking=0", "--bind-address=127.0.0.1", f"--port={(port := free_port())}"]
+        with PrivateServer([*doors, f"--ssl-cert={pem}", f"--ssl-key={key}"]) as server:
+            yield replace(server.create_database("tls"), port=port), pem, other
 
 
 def with_tls(target: Target, tls: Tls) -> Target:
@@ -82,6 +84,17 @@ def test_without_verification_it_is_encrypted_all_the_same(secure):
     target, _, _ = secure
     with Session(with_tls(target, Tls(required=True))) as db:
         assert db.is_encrypted()
+
+
+def test_over_a_network_it_is_encrypted_where_the_server_offers_it(secure):
+    target, _, _ = secure
+    with Session(target) as db:
+        db.execute("CREATE USER far@'%' IDENTIFIED BY 'away'")
+        db.execute("GRANT ALL ON tls.* TO far@'%'")
+    far = replace(target, unix_socket=None, host="127.0.0.1", user="far", password="away")
+    for _ in range(2):
+        with Session(far) as db:
+            assert db.is_encrypted()
 
 
 def test_a_server_without_encryption_is_told(database: Target):

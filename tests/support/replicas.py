@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from apelschema.db.session import Session
 from apelschema.errors import CannotRun
 from apelschema.names import quoted
 from tests.support.processes import wait_until
-from tests.support.servers import CONTAINER_SECONDS, TestServer, in_memory
+from tests.support.servers import CONTAINER_SECONDS, TestServer, free_port, in_memory
 
 CATCH_UP_SECONDS = 30
 
@@ -110,7 +109,7 @@ Place = tuple[str, int]
 
 @contextmanager
 def _private(number: int) -> Iterator[tuple[TestServer, Place]]:
-    port = _free_port()
+    port = free_port()
     options = ["--skip-networking=0", "--bind-address=127.0.0.1", f"--port={port}"]
     with PrivateServer([*options, *_logging(number)], base=in_memory()) as server:
         yield TestServer(server.target(), server), ("127.0.0.1", port)
@@ -146,12 +145,6 @@ def _answers(target: Target) -> bool:
     except CannotRun:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def _follow(pair: Pair, place: Place) -> None:

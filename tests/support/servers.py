@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -73,6 +74,13 @@ def in_memory() -> Path | None:
     """A file system in memory with room for a test server's data, where there is one: its files cost nothing then."""
     place = Path("/dev/shm")
     return place if place.is_dir() and shutil.disk_usage(place).free > ROOM_BYTES else None
+
+
+def free_port() -> int:
+    """A port of the loopback network that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 @contextmanager
