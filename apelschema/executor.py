@@ -16,7 +16,8 @@ from apelschema.db.schema import Schema
 from apelschema.db.session import Session
 from apelschema.db.watch import Watch
 from apelschema.errors import ApelschemaError, FoundWrong, Stopped
-from apelschema.journal import Journal, Run, operator
+from apelschema.journal import Journal, operator
+from apelschema.journal_notes import Run
 from apelschema.listener import Listener, Outcome
 from apelschema.preflight import beyond
 from apelschema.proofs import Proof

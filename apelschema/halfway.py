@@ -7,7 +7,8 @@ one itself. So the steps that are half-way are not among those that lie between 
 from collections.abc import Mapping
 
 from apelschema import revisions
-from apelschema.journal import Journal, StepLog
+from apelschema.journal import Journal
+from apelschema.journal_notes import StepLog
 from apelschema.revisions import Planned
 
 Logs = Mapping[tuple[str, str], StepLog]

@@ -3,66 +3,22 @@
 import getpass
 import json
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 from apelschema import journal_tables, names
 from apelschema.db.introspect import has_table
 from apelschema.db.schema import Schema
 from apelschema.db.session import Session
 from apelschema.db.stored import Stored, StoredKind
-
-Watermark = tuple[Any, ...]
+from apelschema.journal_notes import Run, StepLog, Watermark, step_log, written
 
 _STEPS: Final = (
     "SELECT Run, Revision, Step, Direction, State, Found, Watermark, RowsDone, RowsTotal, RowsChanged"
     f" FROM {names.STEPS}"
 )
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of a command; an unfinished one is taken up again under its old id."""
-
-    id: int
-    command: str
-    target: str
-    from_revision: str | None
-    state: str
-    policy: str
-    central: bool
-
-
-@dataclass(frozen=True)
-class StepLog:
-    """How far a step of a run came.
-
-    ``found`` is the state in which it was met, ``watermark`` the key up to which rows are done; rows are counts.
-    """
-
-    run: int
-    revision: str
-    step: str
-    direction: str
-    state: str
-    found: str
-    watermark: Watermark | None
-    rows_done: int
-    rows_total: int | None
-    rows_changed: int
-
-    @property
-    def walked(self) -> bool:
-        """Whether all pieces of the table are done, proved or not."""
-        return self.state in ("walked", "done")
-
-    @property
-    def finished(self) -> bool:
-        """Whether the step was done and proved, in its direction."""
-        return self.state == "done"
 
 
 class Journal:
@@ -169,13 +125,13 @@ class Journal:
             " ORDER BY Run DESC LIMIT 1",
             (revision, step, direction),
         )
-        return _step_log(row) if row else None
+        return step_log(row) if row else None
 
     def _seen_steps(self) -> dict[tuple[str, str, str | None], StepLog]:
         """All notes, read once in a block that changes nothing."""
         if self._seen is None or self._seen[0] is not self._session.seen:
             found: dict[tuple[str, str, str | None], StepLog] = {}
-            for log in map(_step_log, self._session.rows(f"{_STEPS} ORDER BY Run")):
+            for log in map(step_log, self._session.rows(f"{_STEPS} ORDER BY Run")):
                 found[log.revision, log.step, log.direction] = found[log.revision, log.step, None] = log
             self._seen = self._session.seen, found
         return self._seen[1]
@@ -183,7 +139,7 @@ class Journal:
     def steps(self) -> dict[tuple[str, str], StepLog]:
         """The newest note about every step, by revision and step."""
         rows = self._session.rows(f"{_STEPS} ORDER BY Run") if self.exists() else []
-        return {(log.revision, log.step): log for log in map(_step_log, rows)}
+        return {(log.revision, log.step): log for log in map(step_log, rows)}
 
     def begun_at(self, revision: str, step: str) -> datetime | None:
         """The first second in which doing a step was at work last, by the server's clock (UTC).
@@ -218,7 +174,7 @@ class Journal:
         fresh = StepLog(run.id, revision, step, direction, "running", found, None, 0, None, 0)
         log = replace(old, run=run.id) if old is not None and goes_on else fresh
         self._seen = None
-        mark = json.dumps(log.watermark, default=_encoded) if log.watermark else None
+        mark = written(log.watermark)
         self._session.execute(
             f"REPLACE INTO {names.STEPS}"
             " (Run, Revision, Step, Direction, State, Found, Watermark, RowsDone, RowsChanged, StartedAt)"
@@ -240,7 +196,7 @@ class Journal:
     def advance(self, log: StepLog, watermark: Watermark | None, done: int, changed: int) -> None:
         """Note progress up to a watermark, None for the last piece, in the transaction that changes the rows."""
         self._seen = None
-        mark = json.dumps(watermark, default=_encoded) if watermark else None
+        mark = written(watermark)
         state = "running" if watermark else "walked"
         self._session.execute(
             f"UPDATE {names.STEPS} SET State = %s, Watermark = COALESCE(%s, Watermark), RowsDone = RowsDone + %s,"
@@ -309,20 +265,6 @@ class Journal:
             f"DELETE FROM {names.FOUND} WHERE Revision = %s AND Kind = %s AND Name = %s",
             (revision, kind, name),
         )
-
-
-def _step_log(row: tuple[Any, ...]) -> StepLog:
-    *facts, mark, done, total, changed = row
-    watermark = tuple(json.loads(mark, object_hook=_decoded)) if mark else None
-    return StepLog(*(*facts, watermark, done, total, changed))
-
-
-def _encoded(value: object) -> object:
-    return {"decimal": str(value)} if isinstance(value, Decimal) else str(value)
-
-
-def _decoded(value: dict[str, str]) -> Decimal:
-    return Decimal(value["decimal"])
 
 
 def operator() -> str:

@@ -9,7 +9,7 @@ from apelschema.checksums import Merging, Scope
 from apelschema.db.nodes import demand_same, other_nodes
 from apelschema.db.session import Session
 from apelschema.errors import FoundWrong
-from apelschema.journal import Run
+from apelschema.journal_notes import Run
 from apelschema.listener import Listener
 from apelschema.revisions import Planned
 from apelschema.row_differences import Comparison

@@ -21,7 +21,8 @@ from apelschema.db.session import Session
 from apelschema.errors import ApelschemaError, CannotRun, FoundWrong, Stopped
 from apelschema.executor import Executor
 from apelschema.halfway import leftovers
-from apelschema.journal import Journal, Run
+from apelschema.journal import Journal
+from apelschema.journal_notes import Run
 from apelschema.listener import Listener
 from apelschema.policy import Policy
 from apelschema.procedures import Ours

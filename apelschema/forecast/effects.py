@@ -9,7 +9,7 @@ from typing import Any, Final
 from apelschema import names
 from apelschema.db.introspect import read_table
 from apelschema.errors import CannotRun
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.revisions import Planned
 from apelschema.steps.backfill import TABLE, Backfill
 from apelschema.steps.barrier import last_swap

@@ -13,7 +13,7 @@ from apelschema.db.family import Server
 from apelschema.db.sizes import TableSize
 from apelschema.floor import Floor
 from apelschema.history import PastRun
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.policy import Policy
 from apelschema.report.base import Document, grid, heading, lasting, line, number, paragraph, plural, size
 from apelschema.report.outlook import Coming, Outlook, Unnoted

@@ -14,7 +14,7 @@ from apelschema.db.retry import retrying
 from apelschema.db.schema import Table
 from apelschema.db.sizes import estimated_size
 from apelschema.errors import FoundWrong
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.names import quoted
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 

@@ -9,7 +9,7 @@ from apelschema.db.introspect import read_table
 from apelschema.db.retry import retrying
 from apelschema.db.schema import Column
 from apelschema.errors import FoundWrong
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.names import KEPT
 from apelschema.sql import Normalisation, within_backfill
 from apelschema.steps.barrier import wait_for_older

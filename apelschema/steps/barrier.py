@@ -11,7 +11,7 @@ from apelschema.db.errors import DatabaseError, lost_connection
 from apelschema.db.nodes import demand_same, other_nodes
 from apelschema.db.session import Session
 from apelschema.errors import Stopped
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 
 PATIENCE_SECONDS: Final = 900

@@ -9,7 +9,8 @@ from typing import ClassVar, Literal, Self
 from apelschema.checksums import Merging
 from apelschema.db.session import Session
 from apelschema.errors import CannotRun
-from apelschema.journal import Journal, Run, StepLog
+from apelschema.journal import Journal
+from apelschema.journal_notes import Run, StepLog
 from apelschema.policy import Policy
 from apelschema.steps.losses import Loss
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from apelschema import sql
 from apelschema.db.retry import retrying
 from apelschema.db.session import Session
-from apelschema.journal import StepLog, Watermark
+from apelschema.journal_notes import StepLog, Watermark
 from apelschema.names import quoted
 from apelschema.steps.base import Context
 

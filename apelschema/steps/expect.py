@@ -10,7 +10,7 @@ from apelschema.catalogue.shapes import facets
 from apelschema.db.introspect import read_schema
 from apelschema.db.schema import Schema
 from apelschema.db.visible import lists_routines
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.procedures import Ours
 from apelschema.steps import accepted
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step

@@ -8,7 +8,7 @@ from apelschema.checksums import Merging
 from apelschema.db.introspect import read_table
 from apelschema.db.schema import Table
 from apelschema.errors import FoundWrong
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.names import UNTYPED, quoted
 from apelschema.steps.base import ColumnStep, Context, Description, Direction, Standing, State
 from apelschema.steps.chunks import estimated_rows, walk

@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 from apelschema import sql
 from apelschema.db.introspect import has_table, read_table
 from apelschema.db.schema import Table
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 from apelschema.steps.chunks import Piece, estimated_rows, walk
 from apelschema.steps.folding import count_folded, folded_table

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from apelschema.catalogue.load import load, releases
 from apelschema.db.introspect import has_table, read_view
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.steps import accepted
 from apelschema.steps.base import Context, Standing, State
 from apelschema.steps.stored import Origin, Put, PutRoutine, PutView

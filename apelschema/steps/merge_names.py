@@ -9,7 +9,7 @@ from apelschema.checksums import Merging
 from apelschema.db.introspect import read_table
 from apelschema.db.session import Session
 from apelschema.errors import FoundWrong
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.names import quoted
 from apelschema.row_sums import SOURCES
 from apelschema.steps.backfill import LEFT_OUT

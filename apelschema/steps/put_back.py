@@ -10,7 +10,7 @@ from apelschema.db.introspect import has_table, read_table
 from apelschema.db.retry import retrying
 from apelschema.db.schema import Table
 from apelschema.db.session import Session
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.names import quoted
 from apelschema.row_sums import SOURCES
 from apelschema.steps import verdict

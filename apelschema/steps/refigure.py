@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from apelschema import names
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.policy import Policy
 from apelschema.sql import Normalisation
 from apelschema.steps.backfill import TABLE, Backfill, stale_double

@@ -9,7 +9,7 @@ from apelschema import sql
 from apelschema.checksums import Merging
 from apelschema.db.introspect import has_table, read_table
 from apelschema.errors import FoundWrong
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.names import NO_INFRASTRUCTURE, quoted
 from apelschema.sql import Normalisation
 from apelschema.steps.barrier import last_swap

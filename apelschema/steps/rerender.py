@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from apelschema import names
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.procedures import rendered
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 

@@ -11,7 +11,7 @@ from apelschema.db.introspect import has_table, read_table
 from apelschema.db.schema import Column, Table
 from apelschema.db.session import Session
 from apelschema.errors import FoundWrong
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.names import PREFIX
 from apelschema.row_sums import SOURCES
 from apelschema.steps import verdict

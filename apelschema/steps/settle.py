@@ -10,7 +10,7 @@ from apelschema import names, sql
 from apelschema.db.errors import DUPLICATE_KEY, DatabaseError, message, number
 from apelschema.db.introspect import has_table, read_table
 from apelschema.errors import FoundWrong
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.names import quoted
 from apelschema.steps.base import ColumnStep, Context, Description, Direction, Standing, State
 from apelschema.steps.chunks import Piece, estimated_rows, walk

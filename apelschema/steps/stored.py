@@ -16,7 +16,7 @@ from apelschema.db.retry import retrying
 from apelschema.db.schema import View
 from apelschema.db.stored import Stored, StoredKind, put_back, read_stored, replace_stored, without_definer
 from apelschema.errors import FoundWrong
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.names import quoted
 from apelschema.procedures import create_statement
 from apelschema.steps import accepted

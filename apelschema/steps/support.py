@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 from apelschema import names
 from apelschema.db.introspect import has_table, read_table
 from apelschema.db.session import Session
-from apelschema.journal import StepLog
+from apelschema.journal_notes import StepLog
 from apelschema.routine_tables import MARKS_TABLE, REPLACED_TABLE
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from apelschema.db.session import Session
 from apelschema.errors import Stopped
-from apelschema.journal import Journal, Run, StepLog
+from apelschema.journal import Journal
+from apelschema.journal_notes import Run, StepLog
 from apelschema.policy import Policy
 from apelschema.steps import chunks
 from apelschema.steps.base import Context

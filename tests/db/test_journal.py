@@ -7,7 +7,8 @@ import pytest
 from apelschema import names
 from apelschema.db.session import Session
 from apelschema.db.stored import Stored, put_back, read_stored
-from apelschema.journal import Journal, Run
+from apelschema.journal import Journal
+from apelschema.journal_notes import Run
 from apelschema.policy import Policy
 from tests.conftest import MakeDatabase, OpenSession
 from tests.support.dump import tables_of

@@ -19,7 +19,7 @@ from apelschema.db.sizes import TableSize
 from apelschema.floor import Floor
 from apelschema.forecast.base import Cost, Estimate
 from apelschema.history import PastRun
-from apelschema.journal import Run, StepLog
+from apelschema.journal_notes import Run, StepLog
 from apelschema.ledger import TypeFigures
 from apelschema.open_after import OpenAfter
 from apelschema.policy import Policy

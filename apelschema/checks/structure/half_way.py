@@ -13,7 +13,8 @@ from apelschema.checks.structure.objects import nearest, unseen
 from apelschema.checks.writers.other_run import lease_holder
 from apelschema.db.visible import lists_routines
 from apelschema.errors import CannotRun, ExitCode
-from apelschema.journal import Journal, Run
+from apelschema.journal import Journal
+from apelschema.journal_notes import Run
 from apelschema.names import VERSION_TABLE
 from apelschema.revisions import Planned
 from apelschema.steps.alter import Alter
