@@ -8,6 +8,7 @@ import pytest
 
 from apelschema.checks import Budget
 from apelschema.checks.writers import long_transactions, programs
+from apelschema.db.errors import DatabaseError
 from apelschema.db.metadata_locks import INSTRUMENT
 from apelschema.db.private import PrivateServer
 from apelschema.db.processes import Process
@@ -172,18 +173,26 @@ def test_a_prepared_transaction_without_a_connection_is_named(db: Session, impat
 
 
 @pytest.fixture
-def showing_locks(server: TestServer) -> Iterator[None]:
-    """MariaDB's plugin that shows metadata locks; MySQL shows them as it comes."""
+def shows_locks(server: TestServer) -> Iterator[bool]:
+    """MariaDB's plugin that shows metadata locks, where the server has it; MySQL shows them as it comes."""
     with Session(server.admin) as admin:
         installs = admin.server.is_mariadb and not admin.rows(SEES_LOCKS)
-    if installs:
-        server.execute("INSTALL SONAME 'metadata_lock_info'")
-    yield
+    try:
+        if installs:
+            server.execute("INSTALL SONAME 'metadata_lock_info'")
+    except DatabaseError as error:  # small images come without plugins
+        assert "metadata_lock_info.so" in str(error)
+        yield False
+        return
+    yield True
     if installs:
         server.execute("UNINSTALL SONAME 'metadata_lock_info'")
 
 
-def test_a_lock_on_a_table_to_be_altered_is_a_warning(db: Session, showing_locks: None):
+def test_a_lock_on_a_table_to_be_altered_is_a_warning(db: Session, shows_locks: bool):
+    if not shows_locks:
+        assert [each.severity for each in look("metadata_locks", db)] == ["not_checked"]
+        return
     assert look("metadata_locks", db) == []
     with stranger(db.target) as other, other.transaction():
         other.rows("SELECT COUNT(*) FROM NormalisedSummaries")

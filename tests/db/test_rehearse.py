@@ -1,5 +1,6 @@
 """``apelschema rehearse``: the real thing on a copy; the database at hand is only read, and nothing is left behind."""
 
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from apelschema import checksums, names, revisions, sampling, snapshot
 from apelschema.db.connect import Target
 from apelschema.db.copy import Copier, Reader
 from apelschema.db.session import Session
+from apelschema.db.space import Room
 from apelschema.errors import CannotRun
 from apelschema.journal import Journal
 from apelschema.listener import Listener
@@ -33,6 +35,9 @@ from tests.support.processes import is_alive, wait_until
 from tests.support.servers import TestServer, in_memory
 
 DUMP: Final = Path(__file__).parents[1] / "cases/dumps/server-2.2.1.sql.gz"
+BESIDE: Final = ("--same-server", "--accept-unknown-space")
+"""In the same server, whose disk the tests cannot see where it runs in a container."""
+
 SAMPLE: Final = Sample(jobs=240, summaries=120, sites=4, months=4, strict=False)
 
 
@@ -196,7 +201,7 @@ def begun(source: Target, *arguments: str) -> "subprocess.Popen[str]":
 
 def at_work_beside(source: Target, server: TestServer, table: str) -> "subprocess.Popen[str]":
     """One in the same server, which has made this table already."""
-    process, scratch = begun(source, "--same-server"), name_beside(str(source.database))
+    process, scratch = begun(source, *BESIDE), name_beside(str(source.database))
     there = "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
     wait_until(lambda: bool(server.execute(there, (scratch, table))), f"{table} is there", 60, every=0.1)
     return process
@@ -228,7 +233,7 @@ def test_a_scratch_database_is_dropped_after_sigterm_and_by_the_next_rehearsal_a
     ended(killed)
     assert scratch in databases(server)
     wait_until(lambda: _is_left(server, scratch), "the killed rehearsal's connections are gone")
-    again = inside(source, "rehearse", "2.3.0", "--same-server", "--sample", "all", "--yes", "--json")
+    again = inside(source, "rehearse", "2.3.0", *BESIDE, "--sample", "all", "--yes", "--json")
     assert again.code == 0, again.out + again.err
     assert again.json["notes"] == [f"What an earlier rehearsal left, {scratch}, was dropped."]
     assert (again.json["sample"]["share"], len(again.json["sample"]["sites"])) == (1.0, SAMPLE.sites)
@@ -261,13 +266,13 @@ def test_a_database_of_the_scratch_name_that_no_rehearsal_made_is_left_alone(sou
     server.execute(f"CREATE DATABASE `{name}`")
     try:
         server.execute(f"CREATE TABLE `{name}`.precious (a INT)")
-        refused = inside(source, "rehearse", "--same-server", "--yes")
+        refused = inside(source, "rehearse", *BESIDE, "--yes")
         assert (refused.code, "that no rehearsal made" in refused.err) == (2, True), refused.err
         assert server.execute(f"SHOW TABLES FROM `{name}`") == [("precious",)]
         server.execute(f"DROP TABLE `{name}`.precious")
         server.execute(f"CREATE TABLE `{name}`.{MARK} (ServerHost VARCHAR(50))")
         server.execute(f"INSERT INTO `{name}`.{MARK} VALUES ('another-node')")
-        refused = inside(source, "rehearse", "--same-server", "--yes")
+        refused = inside(source, "rehearse", *BESIDE, "--yes")
         assert (refused.code, "through the node another-node" in refused.err) == (2, True), refused.err
         assert name in databases(server)
         with Reader(source) as session:
@@ -289,14 +294,14 @@ def test_two_rehearsals_do_not_share_a_scratch_database(source: Target, server: 
 
 
 def test_what_may_not_be_made_is_told_with_its_grant(reader: Callable[..., Target], source: Target):
-    refused = inside(reader(sees_texts=True), "rehearse", "--same-server", "--yes")
+    refused = inside(reader(sees_texts=True), "rehearse", *BESIDE, "--yes")
     assert refused.code == 2
     assert f"GRANT ALL ON `{name_beside(str(source.database))}`.* TO <account>" in refused.err
 
 
 def test_without_yes_or_a_terminal_nothing_is_made_in_the_same_server(source: Target, server: TestServer):
     before = databases(server)
-    refused = inside(source, "rehearse", "--same-server")
+    refused = inside(source, "rehearse", *BESIDE)
     assert (refused.code, "no terminal to confirm on" in refused.err) == (2, True)
     assert databases(server) == before
 
@@ -317,6 +322,9 @@ def test_no_room_or_room_that_cannot_be_seen_stops_it_before_anything_is_made(
     with pytest.raises(CannotRun, match="too little room"):
         room.demand_on_disk(tmp_path, 2**60)
     with Session(source) as session:
+        here = Room("here", shutil.disk_usage(tmp_path).free)
+        monkeypatch.setattr(room, "read_room", lambda session, folder: here)
+        room.demand_in_server(session, 1000, accepts_unknown=False)
         with pytest.raises(CannotRun, match="too little room"):
             room.demand_in_server(session, 2**60, accepts_unknown=True)
         monkeypatch.setattr(room, "read_room", lambda session, folder: None)
@@ -329,7 +337,7 @@ def test_no_room_or_room_that_cannot_be_seen_stops_it_before_anything_is_made(
 def test_blockers_in_the_copy_end_with_1_and_the_copy_goes(server: TestServer, old: MakeOld):
     db = old()
     fill(db, lax=False)
-    wrong = inside(db.target, "rehearse", "2.3.0", "--same-server", "--sample", "all", "--yes")
+    wrong = inside(db.target, "rehearse", "2.3.0", *BESIDE, "--sample", "all", "--yes")
     assert wrong.code == 1, wrong.out + wrong.err
     assert 'does not name the benchmark type "custom"' in " ".join(wrong.err.split())
     assert name_beside(db.database) not in databases(server)
