@@ -4,9 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from apelschema.db import spelling
+from apelschema.db.family import Server
 from apelschema.db.folding import sha256
 from apelschema.db.routine_text import as_written
 from apelschema.db.schema import (
@@ -176,7 +178,7 @@ class _Reader:
                 keys = _keys(indexes[name])
                 tables[name] = Table(
                     name=name,
-                    columns=tuple(self._column(row, collation) for row in columns[name]),
+                    columns=tuple(_column(row[2:], collation, self._server) for row in columns[name]),
                     primary_key=keys.pop("PRIMARY", Index("", ())).columns,
                     indexes=tuple(keys.values()),
                     partitioning=_partitioning(partitions[name]),
@@ -204,23 +206,6 @@ class _Reader:
         rows = self.rows(_VIEWS, "TABLE_SCHEMA", "TABLE_NAME", "TABLE_NAME")
         return {row[1]: self._view(row, columns[row[1]]) for row in rows}
 
-    def _column(self, row: Row, table_collation: str | None) -> Column:
-        _, _, name, kind, nullable, default, extra, collation = row
-        column = Column(
-            name=name,
-            type=spelling.type_of(kind),
-            nullable=nullable == "YES",
-            on_update=spelling.on_update(extra),
-            auto_increment="auto_increment" in extra.lower(),
-            collation=collation if collation != table_collation else None,
-            generated=any(word in extra.upper() for word in _GENERATED),
-        )
-        if self._server.quotes_column_defaults:
-            has_default, value = spelling.mariadb_default(default)
-        else:
-            has_default, value = spelling.mysql_default(default, column)
-        return replace(column, has_default=has_default, default=value)
-
     def _view(self, row: Row, columns: list[Row]) -> View:
         _, name, text, definer, security, client, collation = row
         own = text.replace(f"{quoted(self._database)}.", "") if text else None
@@ -234,6 +219,25 @@ class _Reader:
             character_set_client=client,
             collation_connection=collation,
         )
+
+
+@lru_cache(maxsize=4096)  # a schema is read often, and its columns hardly ever change
+def _column(facts: Row, table_collation: str | None, server: Server) -> Column:
+    name, kind, nullable, default, extra, collation = facts
+    column = Column(
+        name=name,
+        type=spelling.type_of(kind),
+        nullable=nullable == "YES",
+        on_update=spelling.on_update(extra),
+        auto_increment="auto_increment" in extra.lower(),
+        collation=collation if collation != table_collation else None,
+        generated=any(word in extra.upper() for word in _GENERATED),
+    )
+    if server.quotes_column_defaults:
+        has_default, value = spelling.mariadb_default(default)
+    else:
+        has_default, value = spelling.mysql_default(default, column)
+    return replace(column, has_default=has_default, default=value)
 
 
 def _by_name(rows: Iterable[Row]) -> dict[str, list[Row]]:

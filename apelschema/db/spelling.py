@@ -1,6 +1,7 @@
 """How servers spell the same thing in information_schema, brought to the one spelling of ``db.schema``."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from apelschema.db.schema import NOW, Column
@@ -14,6 +15,7 @@ _ESCAPE: Final = re.compile(r"''|\\(.)", re.DOTALL)
 _ESCAPED: Final = {"0": "\0", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
 
 
+@lru_cache(maxsize=1024)
 def type_of(text: str) -> str:
     """A type without display width (of MariaDB), comment (``time /* mariadb-5.3 */``), character set.
 
