@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from apelschema.db import errors
 from apelschema.db.session import Session
+from tests.support.numbers import AS_ON_MARIADB
 
 SUMMARISER: Final = ("SummariseJobs", "NormaliseSummaries", "CopyNormalisedSummaries")
 """What the summariser calls, in its order, each in a transaction of its own."""
@@ -105,11 +106,12 @@ def load_normalised(db: Session, **values: Any) -> None:
 
 
 def error_of(act: Callable[[], object]) -> int | None:
-    """The number of the server's error that ``act`` ends with; None when it ends well."""
+    """The number of the server's error that ``act`` ends with, as MariaDB numbers it; None when it ends well."""
     try:
         act()
     except errors.DatabaseError as error:
-        return errors.number(error)
+        number = errors.number(error)
+        return None if number is None else AS_ON_MARIADB.get(number, number)
     return None
 
 

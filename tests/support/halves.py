@@ -32,9 +32,6 @@ SENT_TABLES: Final = (
     *LOOKUP_TABLES, "JobRecords", "Summaries", "NormalisedSummaries", "HybridSuperSummaries", "SyncRecords",
 )  # fmt: skip
 
-_SAME: Final = {1138: 1265}
-"""What MySQL answers for a NULL that a key cannot take, and what MariaDB does."""
-
 Sums = dict[tuple[str, int, int], tuple[int, ...]]
 """Jobs, wall, cpu, and both normalised, by site, year and month."""
 
@@ -111,7 +108,7 @@ def copy(source: Session, db: Session) -> None:
 def send(db: Session, effects: Sequence[Effect]) -> list[int]:
     """Send statements as the client does under ``--force``; gives the numbers of the errors."""
     met = (error_of(partial(db.execute, each.sql)) for each in effects)
-    return [_SAME.get(number, number) for number in met if number is not None]
+    return [number for number in met if number is not None]
 
 
 def state(db: Session) -> State:

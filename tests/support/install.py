@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from apelschema import procedures
 from apelschema.catalogue.load import load
@@ -10,6 +11,8 @@ from apelschema.db.schema import Table
 from apelschema.db.session import Session
 from apelschema.policy import Policy
 from apelschema.routine_tables import MARKS_TABLE, REPLACED_TABLE
+
+_OF_MARIADB: Final = "NO_AUTO_CREATE_USER"
 
 Text = Callable[[procedures.Kind, str], str]
 """Gives the CREATE statement of an object from its kind and name."""
@@ -47,11 +50,16 @@ def _with_few_partitions(table: Table) -> Table:
 def create_objects(db: Session, release: str, text: Text, *, sql_mode: str | None = None) -> None:
     """All routines and views of a server release, central ones included."""
     entry = load(release)
-    with db.using(sql_mode=sql_mode):
+    with db.using(sql_mode=sql_mode and known_to(db, sql_mode)):
         for name in entry.routines:
             db.execute(text("routine", name))
         for name in entry.views:
             db.execute(text("view", name))
+
+
+def known_to(db: Session, sql_mode: str) -> str:
+    """An sql_mode without what only MariaDB has."""
+    return ",".join(mode for mode in sql_mode.split(",") if db.server.is_mariadb or mode != _OF_MARIADB)
 
 
 def create_routine_tables(db: Session) -> None:

@@ -13,3 +13,7 @@ DATA_TRUNCATED: Final = 1265
 NO_SUCH_ROUTINE: Final = 1305
 WRONG_ARGUMENT_COUNT: Final = 1318
 NO_DEFAULT: Final = 1364
+TOO_LONG: Final = 1406
+
+AS_ON_MARIADB: Final = {1138: DATA_TRUNCATED}
+"""What MySQL answers for a NULL that a key cannot take, and what MariaDB does."""

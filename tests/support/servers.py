@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from apelschema.db.connect import Target, open_connection
 from apelschema.db.private import PrivateServer
@@ -18,6 +18,9 @@ from apelschema.names import quoted
 
 CONTAINER_SECONDS = 120
 ROOM_BYTES = 8 * 2**30
+
+_NO_PAD_OF_MYSQL: Final = {"utf8mb4_nopad_bin": "utf8mb4_0900_bin", "utf8mb4_general_nopad_ci": "utf8mb4_0900_ai_ci"}
+"""Collations to which blanks at the end count."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,10 @@ class TestServer:
     def create_database(
         self, charset: str = "utf8mb4", collation: str | None = None, *, prefix: str = "test"
     ) -> Target:
-        """A fresh, empty database with a random name."""
+        """A fresh, empty database with a random name; for a collation of MariaDB's, MySQL's that is like it."""
         name = f"{prefix}_{secrets.token_hex(6)}"
+        if collation in _NO_PAD_OF_MYSQL and not self.execute("SHOW COLLATION LIKE %s", (collation,)):
+            collation = _NO_PAD_OF_MYSQL[collation]
         collate = f" COLLATE {collation}" if collation else ""
         self.execute(f"CREATE DATABASE {quoted(name)} CHARACTER SET {charset}{collate}")
         return self.admin.with_database(name)

@@ -9,11 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from apelschema.db import errors
 from apelschema.db.connect import Target
 from apelschema.db.session import Session
 from apelschema.names import LOOKUP_TABLES, is_ours, quoted
-from tests.support.calls import call
+from tests.support.calls import call, error_of
+from tests.support.install import known_to
+from tests.support.numbers import DATA_TRUNCATED, TOO_LONG
 
 _FOLDER: Final = Path(__file__).parents[1] / "cases" / "vectors"
 
@@ -28,7 +29,6 @@ _LOOKED_UP: Final = {
     "vogroupid": "VOGroups",
     "voroleid": "VORoles",
 }
-_OF_MARIADB: Final = "NO_AUTO_CREATE_USER"
 _FROM_UPDATE_TIME: Final = ("measurementdate", "measurementtime")
 
 Dump = dict[str, dict[str, Any]]
@@ -82,17 +82,12 @@ def read_vectors(name: str) -> Vectors:
     return Vectors(document, expected["phases"])
 
 
-def _known_to(db: Session, sql_mode: str) -> str:
-    """The mode without what MySQL has taken out; it says nothing about data."""
-    return ",".join(mode for mode in sql_mode.split(",") if db.server.family == "mariadb" or mode != _OF_MARIADB)
-
-
 def replay(target: Target, vectors: Vectors) -> list[Difference]:
     """Run all phases, each in a session of its own, and give what came out differently."""
     found: list[Difference] = []
     for phase, expected in zip(vectors.document["phases"], vectors.expected, strict=True):
         with Session(target) as db:
-            db.execute("SET SESSION sql_mode = %s", (_known_to(db, vectors.sql_mode),))
+            db.execute("SET SESSION sql_mode = %s", (known_to(db, vectors.sql_mode),))
             got = _run(db, phase, vectors.document["watch"])
         found.extend(_phase_differences(phase["phase"], got, expected))
     return found
@@ -114,11 +109,10 @@ def _run(db: Session, phase: Mapping[str, Any], watch: list[str]) -> dict[str, A
 
 
 def _error(db: Session, procedure: str, args: list[Any]) -> int | None:
-    try:
-        call(db, procedure, args)
-    except errors.DatabaseError as error:
-        return errors.number(error)
-    return None
+    number = error_of(lambda: call(db, procedure, args))
+    if not db.server.is_mariadb and number == DATA_TRUNCATED:  # MySQL says it of the last characters that do not fit
+        return TOO_LONG
+    return number
 
 
 def dump(db: Session, only: list[str] | None = None) -> dict[str, Dump]:

@@ -17,7 +17,8 @@ def test_official_h26_old_summariser_undoes_a_backfill(official: MakeOfficial):
         official_update_230(db, start=5)
         db.execute("UPDATE HybridSuperSummaries AS h SET h.NormalisedWallDuration = h.WallDuration * h.ServiceLevel")
 
-    assert h26_summariser_that_outlives_the_swap(db, swap_and_backfill) == 40
+    waits_for_callers = not db.server.replaces_routines_in_place  # MySQL's DROP PROCEDURE does
+    assert h26_summariser_that_outlives_the_swap(db, swap_and_backfill) == (10000 if waits_for_callers else 40)
 
 
 def test_official_h26_two_loaders_store_one_name_twice(official: MakeOfficial):

@@ -52,10 +52,12 @@ def test_official_h19_views_show_any_description_of_several_levels(official: Mak
 def test_official_h19_summariser_fails_where_it_was_made_under_only_full_group_by(official: MakeOfficial):
     db = official("2.5.0")
     db.execute("DROP PROCEDURE SummariseJobs")
+    db.execute("DROP VIEW VNormalisedSuperSummaries")
     with db.using(sql_mode=SQL_MODE + ",ONLY_FULL_GROUP_BY"):
         db.execute(official_text("routine", "SummariseJobs", "2.5.0"))
-        failed = error_of(lambda: db.execute(official_text("view", "VNormalisedSuperSummaries", "2.5.0")))
-    assert failed == numbers.NOT_GROUPED_BY
+        made = error_of(lambda: db.execute(official_text("view", "VNormalisedSuperSummaries", "2.5.0")))
+        read = error_of(lambda: db.rows("SELECT * FROM VNormalisedSuperSummaries"))  # MySQL says it then
+    assert numbers.NOT_GROUPED_BY in (made, read)
     load_job(db)
     assert summarise(db) == {"SummariseJobs": numbers.NOT_GROUPED_BY}
 

@@ -147,7 +147,7 @@ BEGIN
                 OR CONVERT(g.InfrastructureDescription USING utf8mb4) COLLATE utf8mb4_bin
                     > CONVERT(n.InfrastructureDescription USING utf8mb4) COLLATE utf8mb4_bin,
             g.InfrastructureDescription,
-            n.InfrastructureDescription
+            CONVERT(n.InfrastructureDescription USING utf8mb4) COLLATE utf8mb4_bin
         ),
         g.ServiceLevelType,
         g.ServiceLevel,
