@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Final
 
 from apelschema import names, proofs
 from apelschema.brake import Brake
@@ -25,6 +26,9 @@ from apelschema.revisions import Planned
 from apelschema.steps.base import Context, Direction, Standing, State, Step, foreign
 from apelschema.until import OpenPoint
 
+SETTLED: Final = 3
+"""So many steps in a row that had nothing to do are followed by more: a reading of the whole schema pays."""
+
 
 class Executor:
     """Takes the steps of a plan in their order and does what their standing asks for.
@@ -40,7 +44,7 @@ class Executor:
         self._next = 0
         self._nodes: Sequence[Session] = ()
         self._reading: Schema | None = None
-        self._was_settled = False
+        self._settled = 0
 
     @contextmanager
     def running(self, command: str, at: str | None, to: str | None, plan: Sequence[Planned]) -> Iterator[Run]:
@@ -92,7 +96,7 @@ class Executor:
         self._listener.step_began(self._next, planned, standing)
         started = time.monotonic()
         outcome = self._do(context, step, standing) if direction == "do" else self._undo(context, step, standing)
-        self._was_settled = not outcome.acted
+        self._settled = 0 if outcome.acted else self._settled + 1
         self._reading = None if outcome.acted else self._reading
         if not step.pauses:
             demand_same(context.session, self._nodes)
@@ -100,8 +104,8 @@ class Executor:
         self._end_revision(planned)
 
     def _look(self, context: Context, step: Step) -> Standing:
-        """How things stand; behind a step that had nothing to do, by one reading up to the next that has."""
-        if not self._was_settled:
+        """How things stand; where step after step has nothing to do, by one reading up to the next that has."""
+        if self._settled < SETTLED:
             return step.look(context)
         self._reading = self._reading or read_schema(context.session)
         with seen_as(context.session, self._reading):
