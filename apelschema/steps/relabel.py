@@ -17,7 +17,7 @@ from apelschema.steps.base import Context, Description, Direction, Standing, Sta
 from apelschema.steps.chunks import Piece, estimated_rows, walk
 from apelschema.steps.kept import NOT_PUT_BACK, ensure_kept, ensure_not_put_back, kept_table
 from apelschema.steps.own_columns import newest_values, own_columns
-from apelschema.steps.sources import HYBRID_KEY, INFRASTRUCTURE, has_newer_source
+from apelschema.steps.sources import HYBRID_KEY, INFRASTRUCTURE, has_newer_source, jobs_by_index
 from apelschema.steps.sums import CONSERVED, normalised_sum_of, sum_of
 
 TABLE: Final = "HybridSuperSummaries"
@@ -80,7 +80,8 @@ class Relabel(Step):
         pieces = Pieces(context, live.written_names, live.primary_key, None)
         ensure_not_put_back(context.session, live)
         begun = context.journal.begun_at(context.revision, self.key) or _NEVER
-        walk(context, log, kept, live.primary_key, lambda piece: pieces.put_back(piece, begun))
+        hint = jobs_by_index(context.session)
+        walk(context, log, kept, live.primary_key, lambda piece: pieces.put_back(piece, begun, hint))
 
     def merges(self, context: Context, direction: Direction) -> tuple[Merging, ...]:
         """Keys with two spellings, now or before; on the way back also what a summariser has dated anew since."""
@@ -120,8 +121,8 @@ class Relabel(Step):
 class Pieces:
     """The work on one piece, for the columns and the key that the table has.
 
-    Joins are STRAIGHT_JOINs from the piece on: what the servers think of a table that is being filled would have them
-    read all of it for every piece.
+    Joins are STRAIGHT_JOINs from the piece on, by the key: what the servers think of a table that is being filled or
+    emptied would have them read all of it for every piece, or for every row.
     """
 
     def __init__(
@@ -149,7 +150,7 @@ class Pieces:
             self._carry_own(piece)
         return kept
 
-    def put_back(self, piece: Piece, begun: datetime) -> int:
+    def put_back(self, piece: Piece, begun: datetime, jobs_hint: str) -> int:
         """All rows that fell together with one of the piece come back with it, wherever they stand in key order.
 
         Not those under whose key something was sent since, or another sum stands: that holds all that there is.
@@ -158,19 +159,21 @@ class Pieces:
         key = sql.columns(self._rest)
         self._session.execute(
             f"REPLACE INTO {NOT_PUT_BACK} ({key}) SELECT DISTINCT {sql.columns(self._rest, 'k')} FROM {self._kept} k"
-            f" WHERE {condition} AND {has_newer_source('k')}",
+            f" WHERE {condition} AND {has_newer_source('k', jobs_hint)}",
             [*arguments, *[begun] * len(INFRASTRUCTURE)],
         )
         self._leave_other_sums(condition, arguments)
         same = sql.same_key(self._rest, "n", "k")
         condition = f"{condition} AND NOT EXISTS (SELECT 1 FROM {NOT_PUT_BACK} n WHERE {same})"
         self._session.execute(
-            f"DELETE h FROM {self._kept} k STRAIGHT_JOIN {TABLE} h ON {sql.same_key(self._rest, 'h', 'k')}"
+            f"DELETE h FROM {self._kept} k STRAIGHT_JOIN {_looked_up(TABLE, 'h')}"
+            f" ON {sql.same_key(self._rest, 'h', 'k')}"
             f" WHERE {condition} AND {sql.is_label(f'h.{COLUMN}')}",
             arguments,
         )
         listed = sql.columns(self._columns)
-        together = f"{self._kept} k STRAIGHT_JOIN {self._kept} o ON {sql.same_key(self._rest, 'o', 'k')}"
+        others = _looked_up(self._kept, "o")
+        together = f"{self._kept} k STRAIGHT_JOIN {others} ON {sql.same_key(self._rest, 'o', 'k')}"
         changed = self._session.execute(
             f"REPLACE INTO {TABLE} ({listed}) SELECT DISTINCT {sql.columns(self._columns, 'o')} FROM {together}"
             f" WHERE {condition}",
@@ -186,7 +189,7 @@ class Pieces:
         self._session.execute(
             f"REPLACE INTO {NOT_PUT_BACK} ({sql.columns(self._rest)}) SELECT {key}"
             f" FROM (SELECT DISTINCT {sql.columns(self._rest, 'k')} FROM {self._kept} k WHERE {condition}) p"
-            f" STRAIGHT_JOIN {self._kept} o ON {sql.same_key(self._rest, 'o', 'p')}"
+            f" STRAIGHT_JOIN {_looked_up(self._kept, 'o')} ON {sql.same_key(self._rest, 'o', 'p')}"
             f" LEFT JOIN {TABLE} h ON {sql.same_key(self._rest, 'h', 'p')} AND {sql.is_label(f'h.{COLUMN}')}"
             f" GROUP BY {key} HAVING NOT IFNULL({same}, FALSE)",
             arguments,
@@ -196,7 +199,7 @@ class Pieces:
         condition, arguments = piece.condition("h")
         return self._session.execute(
             f"REPLACE INTO {self._kept} ({sql.columns(self._columns)})"
-            f" SELECT DISTINCT {sql.columns(self._columns, 'o')} FROM {TABLE} h STRAIGHT_JOIN {TABLE} o"
+            f" SELECT DISTINCT {sql.columns(self._columns, 'o')} FROM {TABLE} h STRAIGHT_JOIN {_looked_up(TABLE, 'o')}"
             f" ON {sql.same_key(self._rest, 'h', 'o')} AND {sql.says_no_infrastructure(f'o.{COLUMN}')}"
             f" WHERE {condition} AND {sql.is_unsettled(f'h.{COLUMN}')}",
             arguments,
@@ -206,7 +209,8 @@ class Pieces:
         """All rows of class N under the piece's keys, but those that a new summariser has written."""
         condition, arguments = piece.condition("k")
         self._session.execute(
-            f"DELETE h FROM {self._kept} k STRAIGHT_JOIN {TABLE} h ON {sql.same_key(self._rest, 'h', 'k')}"
+            f"DELETE h FROM {self._kept} k STRAIGHT_JOIN {_looked_up(TABLE, 'h')}"
+            f" ON {sql.same_key(self._rest, 'h', 'k')}"
             f" WHERE {condition} AND {sql.is_unsettled(f'k.{COLUMN}')} AND {sql.says_no_infrastructure(f'h.{COLUMN}')}"
             f" AND NOT ({sql.is_label(f'h.{COLUMN}')} AND h.UpdateTime > %s)",
             [*arguments, self._swapped or _NEVER],
@@ -221,7 +225,7 @@ class Pieces:
             f"INSERT INTO {TABLE} ({sql.columns(summed)}) SELECT {self._summed(summed)}"
             f" FROM (SELECT DISTINCT {rest} FROM {self._kept} k"
             f" WHERE {condition} AND {sql.is_unsettled(f'k.{COLUMN}')}) p"
-            f" STRAIGHT_JOIN {self._kept} h ON {sql.same_key(self._rest, 'h', 'p')}"
+            f" STRAIGHT_JOIN {_looked_up(self._kept, 'h')} ON {sql.same_key(self._rest, 'h', 'p')}"
             f" LEFT JOIN {TABLE} s ON {sql.same_key(self._rest, 's', 'p')} AND {sql.is_label(f's.{COLUMN}')}"
             f" WHERE s.SiteID IS NULL GROUP BY {sql.columns(self._rest, 'h')}",
             arguments,
@@ -237,8 +241,9 @@ class Pieces:
             f" WHERE {condition} AND {sql.is_unsettled(f'k.{COLUMN}')}) p"
         )
         rows = (
-            f"{keys} STRAIGHT_JOIN {self._kept} h ON {sql.same_key(self._rest, 'h', 'p')}"
-            f" STRAIGHT_JOIN {TABLE} s ON {sql.same_key(self._rest, 's', 'p')} AND {sql.is_label(f's.{COLUMN}')}"
+            f"{keys} STRAIGHT_JOIN {_looked_up(self._kept, 'h')} ON {sql.same_key(self._rest, 'h', 'p')}"
+            f" STRAIGHT_JOIN {_looked_up(TABLE, 's')} ON {sql.same_key(self._rest, 's', 'p')}"
+            f" AND {sql.is_label(f's.{COLUMN}')}"
         )
         same = sql.same_key(self._rest, "n", "h")
         self._session.execute(newest_values(self._own, rows, "s", "h", self._kept, same, [COLUMN]), arguments)
@@ -255,6 +260,11 @@ class Pieces:
         if name.startswith("Normalised"):
             return normalised_sum_of(name, Normalisation(self._context.policy), "h")
         return sum_of(name, "h")
+
+
+def _looked_up(table: str, alias: str) -> str:
+    """Both tables have the hybrid key."""
+    return f"{table} {alias} FORCE INDEX (PRIMARY)"
 
 
 def is_sum_of(kept: str, row: str) -> str:

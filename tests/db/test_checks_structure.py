@@ -8,6 +8,7 @@ from apelschema import runner
 from apelschema.catalogue.load import load
 from apelschema.db.ddl import alter_table
 from apelschema.db.errors import number
+from apelschema.db.privileges import to_read_texts
 from apelschema.db.session import SQL_MODE, Session
 from apelschema.db.stored import read_stored
 from apelschema.journal import Journal
@@ -31,7 +32,6 @@ STRUCTURE = (
     "collations",
     "foreign_objects",
 )
-READS_TEXTS = {True: "SELECT ON mysql.proc", False: "SHOW_ROUTINE ON *.*"}
 
 
 def everything(db: Session) -> dict[str, list[tuple[str, str]]]:
@@ -79,7 +79,8 @@ def test_a_database_of_another_kind_is_named_and_looked_at_no_further(database, 
 
 def test_what_an_account_that_only_reads_does_not_see_is_said_with_its_grant(server: TestServer, old: MakeOld):
     db = old()
-    texts = READS_TEXTS[db.server.is_mariadb]
+    need = to_read_texts(db.server)
+    texts = f"{need.privilege} ON {need.place(str(db.database))}"
     with account_with(server, db, "SELECT") as reader:
         found = {id_: look(id_, reader) for id_ in STRUCTURE}
     assert {id_: {each.object for each in findings} for id_, findings in found.items() if findings} == {

@@ -48,6 +48,7 @@ def filled(installed: MakeInstalled, release: str) -> Session:
         columns = [str(row[0]) for row in db.rows(f"SHOW COLUMNS FROM {table}")]
         values = ["5000 + d.number" if name == number else f"t.{name}" for name in columns]
         if table == "JobRecords":
+            values[columns.index("SiteID")] = "1 + d.number DIV 500"  # most have no summaries
             values[columns.index("GlobalUserNameID")] = "1 + d.number DIV 5"
         db.execute(
             f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM {table} AS t,"
