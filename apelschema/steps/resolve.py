@@ -19,6 +19,8 @@ from apelschema.steps.base import Context, Description, Direction, Standing, Sta
 from apelschema.steps.chunks import Piece, walk
 from apelschema.steps.kept import ensure_kept
 
+_HERE: Final = "/* a site and month */"
+
 _WORK: Final = (
     Column("Turn", "tinyint", nullable=False),
     Column("NewType", "varchar(50)", nullable=True, has_default=True),
@@ -78,11 +80,12 @@ class Resolve(Step):
     def queries(self, session: Session) -> tuple[Table | None, Iterator[str]]:
         """The table as it is, and the query of each site and month to look at."""
         live = read_table(session, self.table)
-        if live is None or not self.doomed(session, live, "TRUE"):
+        query = self.doomed(session, live, _HERE) if live is not None else ""
+        if not query:
             return live, iter(())
         places = session.rows(f"SELECT DISTINCT c.SiteID, c.Month, c.Year FROM ({self.near()}) c ORDER BY 1, 3, 2")
         conditions = (f"t.SiteID = {site} AND t.Month = {month} AND t.Year = {year}" for site, month, year in places)
-        return live, (self.doomed(session, live, at) for at in conditions)
+        return live, (query.replace(_HERE, at) for at in conditions)
 
     def found(self, session: Session) -> list[Doomed]:
         """What it would do, by site, month and reason; it only reads."""
