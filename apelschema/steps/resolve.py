@@ -19,7 +19,7 @@ from apelschema.steps.base import Context, Description, Direction, Standing, Sta
 from apelschema.steps.chunks import Piece, walk
 from apelschema.steps.kept import ensure_kept
 
-_HERE: Final = "/* a site and month */"
+_HERE: Final = "TRUE /* and only at one site and month */"
 
 _WORK: Final = (
     Column("Turn", "tinyint", nullable=False),
