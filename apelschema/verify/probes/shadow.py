@@ -81,17 +81,23 @@ def _create(own: Session, live: Schema, places: Sequence[Place]) -> None:
     for name in tables:
         _copy(own, live, name, _COPY + name, places)
     _copy(own, live, HYBRID, BEFORE, places)
-    for name in tables:
-        own.execute(f"ALTER TABLE {_COPY}{name} RENAME TO {name}")
+    for name in tables:  # a table that is given this name needs INSERT and CREATE on the real one (ALTER ... RENAME)
+        own.execute(_temporary(live, name, name))
+        own.execute(f"INSERT INTO {name} SELECT * FROM {_COPY}{name}")
+        own.execute(f"DROP TEMPORARY TABLE {_COPY}{name}")
     for text in _BESIDE.values():
         own.execute(text.replace("CREATE TABLE IF NOT EXISTS", "CREATE TEMPORARY TABLE", 1))
 
 
 def _copy(own: Session, live: Schema, table: str, name: str, places: Sequence[Place]) -> None:
-    text = create_table(replace(live.tables[table], name=name), partitioned=False)
-    own.execute(text.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
+    own.execute(_temporary(live, table, name))
     for place in places:
         condition = (
             of_month(place) if table == "JobRecords" else "(t.SiteID, t.Year, t.Month) = ({}, {}, {})".format(*place)
         )
         own.execute(f"INSERT INTO {name} SELECT * FROM {table} t WHERE {condition}")
+
+
+def _temporary(live: Schema, table: str, name: str) -> str:
+    text = create_table(replace(live.tables[table], name=name), partitioned=False)
+    return text.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1)
