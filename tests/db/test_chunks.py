@@ -218,9 +218,8 @@ def test_condition_uses_the_key(context: Context):
     context.session.rows("ANALYZE TABLE Walked")
     piece = Piece(KEY, (20, "b", Decimal("1.000"), "2024-01-01"), (21, "c", Decimal("1.000"), "2024-01-01"))
     condition, arguments = piece.condition()
-    plan = context.session.dicts(f"EXPLAIN FORMAT=TRADITIONAL SELECT Visits FROM Walked WHERE {condition}", arguments)[
-        0
-    ]
+    query = f"EXPLAIN FORMAT=TRADITIONAL SELECT Visits FROM Walked WHERE {condition}"
+    plan = context.session.dicts(query, arguments)[0]
     assert plan["type"] == "range"
     assert plan["key"] == "PRIMARY"
 

@@ -57,7 +57,7 @@ def test_official_h19_summariser_fails_where_it_was_made_under_only_full_group_b
         db.execute(official_text("routine", "SummariseJobs", "2.5.0"))
         made = error_of(lambda: db.execute(official_text("view", "VNormalisedSuperSummaries", "2.5.0")))
         read = error_of(lambda: db.rows("SELECT * FROM VNormalisedSuperSummaries"))  # MySQL says it then
-    assert numbers.NOT_GROUPED_BY in (made, read)
+    assert (made if db.server.is_mariadb else read) == numbers.NOT_GROUPED_BY
     load_job(db)
     assert summarise(db) == {"SummariseJobs": numbers.NOT_GROUPED_BY}
 
