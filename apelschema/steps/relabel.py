@@ -17,7 +17,7 @@ from apelschema.steps.base import Context, Description, Direction, Standing, Sta
 from apelschema.steps.chunks import Piece, estimated_rows, walk
 from apelschema.steps.kept import NOT_PUT_BACK, ensure_kept, ensure_not_put_back, kept_table
 from apelschema.steps.own_columns import newest_values, own_columns
-from apelschema.steps.sources import HYBRID_KEY, INFRASTRUCTURE, has_newer_source, jobs_by_index
+from apelschema.steps.sources import HYBRID_KEY, INFRASTRUCTURE, by_summary_index, has_newer_source
 from apelschema.steps.sums import CONSERVED, normalised_sum_of, sum_of
 
 TABLE: Final = "HybridSuperSummaries"
@@ -80,7 +80,7 @@ class Relabel(Step):
         pieces = Pieces(context, live.written_names, live.primary_key, None)
         ensure_not_put_back(context.session, live)
         begun = context.journal.begun_at(context.revision, self.key) or _NEVER
-        hint = jobs_by_index(context.session)
+        hint = by_summary_index(read_table(context.session, "JobRecords"))
         walk(context, log, kept, live.primary_key, lambda piece: pieces.put_back(piece, begun, hint))
 
     def merges(self, context: Context, direction: Direction) -> tuple[Merging, ...]:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from apelschema import sql
-from apelschema.db.introspect import read_table
-from apelschema.db.session import Session
+from apelschema.db.schema import Table
 
 HYBRID_KEY: Final = (
     "SiteID", "Month", "Year", "GlobalUserNameID", "VOID", "VORoleID", "VOGroupID", "SubmitHostId", "Infrastructure",
@@ -76,12 +75,11 @@ def same_infrastructure(column: str, hybrid: str, settled: bool) -> str:
     return f"({same} OR ({neither}))"
 
 
-def jobs_by_index(session: Session) -> str:
-    """The hint to look jobs up by the summariser's index, where there is one.
+def by_summary_index(live: Table | None) -> str:
+    """The hint to read a table, which is that of jobs, by the summariser's index, where there is one.
 
-    MariaDB 11 holds it to be cheaper to read all jobs for every row that is looked for.
+    Servers may hold it to be cheaper to read all jobs: MariaDB 11 even for every row that is looked for.
     """
-    live = read_table(session, "JobRecords")
     has_index = live is not None and any(index.name == "SummaryIdx" for index in live.indexes)
     return " FORCE INDEX (SummaryIdx)" if has_index else ""
 

@@ -5,6 +5,7 @@ from typing import Final
 from apelschema import sql
 from apelschema.names import NO_INFRASTRUCTURE
 from apelschema.steps.relabel import Relabel
+from apelschema.steps.sources import by_summary_index
 from apelschema.verify.base import CheckResult, Subject, rows
 
 ID: Final = "no-infrastructure"
@@ -30,6 +31,5 @@ def check(subject: Subject) -> CheckResult:
 
 def _unsettled(subject: Subject, table: str, column: str) -> int:
     """Jobs are counted in the summariser's covering index."""
-    indexes = {index.name for index in subject.live.tables[table].indexes}
-    hint = " FORCE INDEX (SummaryIdx)" if "SummaryIdx" in indexes else ""
+    hint = by_summary_index(subject.live.tables[table])
     return int(subject.session.value(f"SELECT COUNT(*) FROM {table}{hint} WHERE {sql.is_unsettled(column)}"))

@@ -17,7 +17,7 @@ from apelschema.sql import LARGEST, Normalisation, within_backfill
 from apelschema.steps.backfill import TABLE
 from apelschema.steps.kept import kept_table
 from apelschema.steps.relabel import Relabel, is_sum_of
-from apelschema.steps.sources import HYBRID_KEY
+from apelschema.steps.sources import HYBRID_KEY, by_summary_index
 from apelschema.steps.sums import equal_sums
 from apelschema.verify.base import Subject
 
@@ -154,7 +154,7 @@ def _jobs(subject: Subject, site: int, *, exact: bool) -> str:
     selected = [f"{value} AS {name}" for value, name in zip(key, names, strict=False)] + counts
     figures = _figures(subject, "COUNT(*)", wall, cpu, "MIN(t.EndTime)", "MAX(t.EndTime)")
     time = ["MAX(t.UpdateTime) AS UpdateTime"] if exact else []
-    hint = "" if exact or not _has_index(subject) else " FORCE INDEX (SummaryIdx)"
+    hint = "" if exact else by_summary_index(subject.live.tables["JobRecords"])
     return (
         f"SELECT {', '.join([*selected, *figures, *time])} FROM JobRecords t{hint} WHERE t.SiteID = {site}"
         f" GROUP BY {', '.join(key)}"
@@ -237,7 +237,3 @@ def _folded(column: str) -> str:
 def _untyped(alias: str) -> str:
     kind = f"LOWER(TRIM({alias}.ServiceLevelType))"
     return f"IF({kind} IN ({_NOTHING}), '', {kind})"
-
-
-def _has_index(subject: Subject) -> bool:
-    return any(index.name == "SummaryIdx" for index in subject.live.tables["JobRecords"].indexes)
