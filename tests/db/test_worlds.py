@@ -139,7 +139,10 @@ def ordered(rows: Rows, names: Any) -> list[list[Any]]:
     return sorted(([row[name] for name in names] for row in rows), key=repr)
 
 
-MANY: Final = 300
+MANY: Final = 2000
+"""Names in each lookup table: so many that no server can hold reading them all to be cheap."""
+
+FEW: Final = 300
 
 
 def names_are_found_by_index(db: Session) -> None:
@@ -152,7 +155,12 @@ def names_are_found_by_index(db: Session) -> None:
             send(db)
             before = rows_read(db)
             send(db)
-            assert rows_read(db) - before < MANY, send.__name__
+            assert rows_read(db) - before < FEW, (send.__name__, plans(db))
+
+
+def plans(db: Session) -> dict[str, Any]:
+    """How a name is looked up in each table, for whoever has to find out why it is not by index."""
+    return {table: db.rows(f"EXPLAIN SELECT id FROM {table} WHERE name = 'name 7'") for table in LOOKUP_TABLES}
 
 
 @contextmanager
