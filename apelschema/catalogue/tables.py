@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from apelschema.catalogue import tuned
 from apelschema.catalogue.difference import Difference
 from apelschema.catalogue.load import load, releases
 from apelschema.db.schema import Column, Index, Table
@@ -11,6 +12,7 @@ OTHER_TIMESTAMP = "the same script gives this where explicit_defaults_for_timest
 OWN_PARTITIONS = "partitions are the database's own affair"
 ONE_INDEX_MORE = "an index more changes no result"
 INDEX_NAME = "an index's name changes no result"
+TUNED_INDEX = "made by tune; not part of the release"
 FOREIGN_COLUMN = "a column of the database's own behind all others; left alone"
 
 Variants = Mapping[tuple[str, str], Column]
@@ -118,12 +120,21 @@ def _indexes(live: Table, expected: Table) -> Iterator[Difference]:
     there = {_content(index): index for index in live.indexes}
     for index in expected.indexes:
         found = there.pop(_content(index), None)
-        if found is None:
+        if found is None and (own := _tuned(live, index)):
+            del there[_content(own)]
+            yield Difference(f"{expected.name}.{index.name}", f"holds {tuned.COLUMN} too", True, TUNED_INDEX)
+        elif found is None:
             yield Difference(f"{expected.name}.{index.name}", f"has no index on {', '.join(index.columns)}")
         elif found.name.lower() != index.name.lower():
             yield Difference(f"{expected.name}.{index.name}", f"is called {found.name}", True, INDEX_NAME)
     for index in there.values():
         yield _extra_index(expected.name, index)
+
+
+def _tuned(live: Table, expected: Index) -> Index | None:
+    """The index that ``tune`` has made of this one."""
+    found = tuned.in_table(live) if (live.name, expected.name) == (tuned.TABLE, tuned.INDEX) else None
+    return found if tuned.is_tuned(found) else None
 
 
 def _extra_index(table: str, index: Index) -> Difference:

@@ -19,6 +19,7 @@ from apelschema.cli import (
     roundtrip,
     sample,
     status,
+    tune,
     upgrade,
     verify,
 )
@@ -72,6 +73,7 @@ _COMMANDS: Final = (
     roundtrip.roundtrip,
     repair.repair,
     resend.resend,
+    tune.tune,
     cleanup.cleanup,
 )
 for _command in _COMMANDS:

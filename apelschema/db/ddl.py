@@ -4,6 +4,7 @@ Nothing is left to defaults of the server (explicit_defaults_for_timestamp) but 
 catalogue table, which is the database's.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from apelschema.db.schema import NOW, Column, Index, Partitioning, Table
@@ -53,6 +54,19 @@ def alter_table(before: Table, after: Table, *, lock: str = "NONE") -> str | Non
     if not clauses:
         return None
     return f"ALTER TABLE {quoted(after.name)}\n  " + ",\n  ".join([*clauses, f"LOCK={lock}"])
+
+
+def replace_index(table: str, index: Index, behind: Sequence[Index], algorithm: str) -> str:
+    """The ONE ALTER TABLE that makes an index anew under its own name, others going on; LOCK and ALGORITHM written out.
+
+    It keeps its place before those ``behind`` it: dropped and added as they are they are not built anew (tried on all
+    supported servers), only put behind it again.
+    """
+    clauses = [
+        *(f"DROP INDEX {quoted(each.name)}" for each in (index, *behind)),
+        *(f"ADD {_index(each)}" for each in (index, *behind)),
+    ]
+    return f"ALTER TABLE {quoted(table)}\n  " + ",\n  ".join([*clauses, f"ALGORITHM={algorithm}", "LOCK=NONE"])
 
 
 def column_definition(column: Column) -> str:

@@ -88,6 +88,16 @@ class Server:
         return self.is_mariadb
 
     @property
+    def most_index_columns(self) -> int:
+        """How many columns an index may have."""
+        return 32 if self.is_mariadb else 16
+
+    @property
+    def adds_indexes_by(self) -> str:
+        """The ALGORITHM under which an index is added, and nothing else of the table written anew."""
+        return "NOCOPY" if self.is_mariadb else "INPLACE"
+
+    @property
     def limits_statement_time(self) -> bool:
         """Knows max_statement_time, which would also end a long ALTER."""
         return self.is_mariadb
@@ -124,6 +134,16 @@ class Server:
     def replication_privilege(self) -> str:
         """The privilege that ``show_following`` takes."""
         return "SLAVE MONITOR" if self.is_mariadb else "REPLICATION CLIENT"
+
+    @property
+    def show_replicas(self) -> str:
+        """The statement that lists the replicas that follow this server, as they told it (report_host)."""
+        return "SHOW REPLICAS" if not self.is_mariadb and self.version >= (8, 0, 22) else "SHOW SLAVE HOSTS"
+
+    @property
+    def replicas_privilege(self) -> str:
+        """The privilege that ``show_replicas`` takes."""
+        return "REPLICATION MASTER ADMIN" if self.is_mariadb else "REPLICATION SLAVE"
 
     @property
     def dump_program(self) -> str:

@@ -10,6 +10,7 @@ from apelschema.report.repair import RepairDocument, RestoreDocument
 from apelschema.report.resend import ResendDocument
 from apelschema.report.roundtrip import RoundTripDocument
 from apelschema.report.status import StatusDocument
+from apelschema.report.tune import TuneDocument
 from apelschema.report.upgrade import UpgradeDocument
 from apelschema.report.verify import VerifyDocument
 from apelschema.way import Way
@@ -26,6 +27,7 @@ __all__ = [
     "RestoreDocument",
     "RoundTripDocument",
     "StatusDocument",
+    "TuneDocument",
     "UpgradeDocument",
     "VerifyDocument",
     "Way",

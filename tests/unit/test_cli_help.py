@@ -10,7 +10,7 @@ from apelschema.report import printable
 
 COMMANDS = (
     "status", "check", "plan", "upgrade", "downgrade", "verify", "rehearse", "sample", "roundtrip", "cleanup",
-    "resend", "repair",
+    "resend", "repair", "tune",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from apelschema.checks.structure import (
     half_way,
     kind,
     routine_sql_mode,
+    tuned_index,
 )
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -21,4 +22,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     routine_sql_mode.CHECK,
     collations.CHECK,
     foreign_objects.CHECK,
+    tuned_index.CHECK,
 )
