@@ -59,3 +59,13 @@ class Brake(Signals):
         self._asked = signal.Signals(number).name
         signal.signal(number, self._before[number])
         self._tell(self._asked)
+
+
+def all_of(*checks: Callable[[], None]) -> Callable[[], None]:
+    """One check that makes all of these, in their order."""
+
+    def check() -> None:
+        for each in checks:
+            each()
+
+    return check

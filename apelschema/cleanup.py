@@ -5,14 +5,15 @@ notes itself before it removes the first thing (``floor``), so a way back is ref
 is simply run again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
 from apelschema import checksums, facts, floor, halfway, history, ledger, names, preflight, revisions, runner
-from apelschema.brake import Brake
+from apelschema.brake import Brake, all_of
 from apelschema.db.errors import NO_SUCH_TABLE, DatabaseError, number
+from apelschema.db.flow import watched_flow
 from apelschema.db.lease import Lease
 from apelschema.db.retry import retrying
 from apelschema.db.session import Session
@@ -24,6 +25,7 @@ from apelschema.row_sums import JOBS
 from apelschema.runner import Settings
 from apelschema.steps.accepted import BASELINE
 from apelschema.steps.backfill import LEFT_OUT
+from apelschema.throttle import Throttle, gauges
 
 OF_RUNS: Final = (names.LEDGER, ledger.TAKEN, names.CHECKSUMS, checksums.TAKEN, facts.FACTS)
 """Tables of sums by run; of each the newest run's stay, since ``verify`` holds the database against them."""
@@ -108,16 +110,23 @@ def run(session: Session, settings: Settings, told: Callable[[Item], None]) -> F
     """Remove it, under the lease; ``told`` hears of each item that is gone. Raises as ``look`` does, and Stopped."""
     if not Journal(session).exists():
         return look(session, settings)
-    with Lease(session, names.LEASE, operator()) as lease, Brake(settings.listener.stopping) as brake:
+    with (
+        gauges(session, settings.limits) as limited,
+        Lease(session, names.LEASE, operator()) as lease,
+        Brake(settings.listener.stopping) as brake,
+        watched_flow(session, ()) as flow,
+    ):
         found = look(session, settings)
         last = floor.read_floor(session)
         if found.is_settled and (last is None or last.ended):
             return found
+        ends = all_of(lease.check, brake.check)
+        way = Throttle([*limited, *flow], settings.listener, ends, rests=session.server.galera)
+        checkpoint = all_of(ends, way.check)
         identity = _note(session, found)
         for item in found.items:
-            lease.check()
-            brake.check()
-            _remove(session, item, [lease.check, brake.check])
+            checkpoint()
+            _remove(session, item, checkpoint)
             told(item)
         session.execute(f"UPDATE {names.CLEANUPS} SET EndedAt = UTC_TIMESTAMP(6) WHERE Id = %s", (identity,))
     return found
@@ -206,14 +215,13 @@ def _note(session: Session, found: Findings) -> int:
     return int(session.value("SELECT LAST_INSERT_ID()"))
 
 
-def _remove(session: Session, item: Item, checks: Sequence[Callable[[], None]]) -> None:
+def _remove(session: Session, item: Item, checkpoint: Callable[[], None]) -> None:
     if not item.condition:
         retrying(lambda: session.execute(f"DROP TABLE IF EXISTS {quoted(item.table)}"))
         return
     statement = f"DELETE FROM {quoted(item.table)} WHERE {item.condition} LIMIT {ROWS_AT_ONCE}"
     while retrying(lambda: session.execute(statement)):
-        for check in checks:
-            check()
+        checkpoint()
 
 
 def _count(session: Session, table: str, condition: str = "TRUE") -> int:

@@ -127,7 +127,7 @@ class _Migrations:
         command = "upgrade" if steps[0].is_upgrade else "downgrade"
         at = str(heads[0]) if heads else None
         self._to = next(iter(steps[-1].to_revisions_no_deps), None)
-        self._executor = Executor(context, self._settings.listener)
+        self._executor = Executor(context, self._settings.listener, self._settings.limits)
         self._stack.enter_context(self._executor.running(command, at, self._to, planned))
         self._stack.enter_context(runner.explained())
         if revisions.current(self._session) != at:

@@ -1,14 +1,14 @@
 """Runs the steps of a plan, one after the other, each looked at before and after; the only place that lets them act."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 from apelschema import names, proofs
-from apelschema.brake import Brake
+from apelschema.brake import Brake, all_of
 from apelschema.db.default_collation import give_back
+from apelschema.db.flow import watched_flow
 from apelschema.db.introspect import read_schema, seen_as
 from apelschema.db.lease import Lease
 from apelschema.db.nodes import demand_same, other_nodes
@@ -23,7 +23,9 @@ from apelschema.listener import Listener, Outcome
 from apelschema.preflight import beyond
 from apelschema.proofs import Proof
 from apelschema.revisions import Planned
+from apelschema.steps.alter import Alter
 from apelschema.steps.base import Context, Direction, Standing, State, Step, foreign
+from apelschema.throttle import UNLIMITED, Gauge, Limits, Throttle, announcement, gauges
 from apelschema.until import OpenPoint
 
 SETTLED: Final = 3
@@ -36,9 +38,11 @@ class Executor:
     An instance is the sink of Alembic's migration context; ``running`` must surround the calls.
     """
 
-    def __init__(self, context: Context, listener: Listener) -> None:
+    def __init__(self, context: Context, listener: Listener, limits: Limits = UNLIMITED) -> None:
         self._context = context
         self._listener = listener
+        self._limits = limits
+        self._throttle = Throttle([], listener)
         self._journal: Journal = context.journal
         self._plan: list[Planned] = []
         self._next = 0
@@ -50,28 +54,16 @@ class Executor:
     def running(self, command: str, at: str | None, to: str | None, plan: Sequence[Planned]) -> Iterator[Run]:
         """Hold the lease, note the run and how it ends, and prove by ledger and checksums that it lost nothing.
 
-        Raises CannotRun when another run is at work or a node of a cluster cannot be reached, FoundWrong when ledger or
-        checksums differ.
+        Raises CannotRun when another run is at work, a node of a cluster cannot be reached or a limit not be looked at,
+        FoundWrong when ledger or checksums differ.
         """
         self._plan, self._next = list(plan), 0
-        self._journal.ensure()
-        proofs.ensure(self._context.session)
-        with (
-            Lease(self._context.session, names.LEASE, operator()) as lease,
-            Brake(self._listener.stopping) as brake,
-            Watch(self._context.session, self._listener.watched),
-            other_nodes(self._context.session) as self._nodes,
-        ):
+        with gauges(self._context.session, self._limits) as found, self._alone(found) as lease:
             give_back(self._context.session)
             resumed = self._journal.unfinished()
             policy = self._context.policy.to_json()
             run = self._journal.begin(command, to or "base", at, policy, self._context.central)
-            self._context = replace(
-                self._context,
-                run=run,
-                tell=self._listener.progress,
-                checkpoint=_all(lease.check, brake.check, self._context.checkpoint),
-            )
+            self._context = replace(self._context, run=run)
             self._listener.began(plan, bool(resumed and resumed.id == run.id), lease.took_over)
             with self._noted(run):
                 proof = Proof(self._context, self._listener, run)
@@ -83,6 +75,27 @@ class Executor:
                     raise
                 proof.after()
 
+    @contextmanager
+    def _alone(self, found: Sequence[Gauge]) -> Iterator[Lease]:
+        """Hold the lease, with every node of a cluster at hand; checkpoints mind the lease, signals and gauges."""
+        session = self._context.session
+        if found:
+            self._listener.said(announcement(session, found))
+        self._journal.ensure()
+        proofs.ensure(session)
+        with (
+            Lease(session, names.LEASE, operator()) as lease,
+            Brake(self._listener.stopping) as brake,
+            Watch(session, self._listener.watched),
+            other_nodes(session) as self._nodes,
+            watched_flow(session, self._nodes) as flow,
+        ):
+            ends = all_of(lease.check, brake.check)
+            self._throttle = Throttle([*found, *flow], self._listener, ends, rests=session.server.galera)
+            checkpoint = all_of(ends, self._throttle.check, self._context.checkpoint)
+            self._context = replace(self._context, tell=self._listener.progress, checkpoint=checkpoint)
+            yield lease
+
     def __call__(self, direction: Direction, step: Step) -> None:
         """Do, or undo, the next step of the plan; what it defined has to stand on every node of a cluster."""
         planned = self._plan[self._next]
@@ -90,17 +103,19 @@ class Executor:
             raise RuntimeError(f"{step.key} is not the next step of the plan, which is {planned.name}")
         self._next += 1
         context = self._context.at(planned.revision)
+        if isinstance(step, Alter) and step.rebuilds:
+            self._throttle.before_long()
         context.checkpoint()
         self._begin_revision(planned)
         standing = self._look(context, step)
         self._listener.step_began(self._next, planned, standing)
-        started = time.monotonic()
+        started = self._throttle.working()
         outcome = self._do(context, step, standing) if direction == "do" else self._undo(context, step, standing)
         self._settled = 0 if outcome.acted else self._settled + 1
         self._reading = None if outcome.acted else self._reading
         if not step.pauses:
             demand_same(context.session, self._nodes)
-        self._listener.step_ended(self._next, planned, outcome, time.monotonic() - started)
+        self._listener.step_ended(self._next, planned, outcome, self._throttle.working() - started)
         self._end_revision(planned)
 
     def _look(self, context: Context, step: Step) -> Standing:
@@ -198,14 +213,6 @@ class Executor:
             self._journal.end(run, state, error.what)
         except Exception as lost:
             raise Stopped(f"{error.what} The journal could not be written any more.", hint=error.hint) from lost
-
-
-def _all(*checks: Callable[[], None]) -> Callable[[], None]:
-    def check() -> None:
-        for each in checks:
-            each()
-
-    return check
 
 
 def _is_underway(context: Context, step: Step) -> bool:

@@ -45,6 +45,12 @@ class Listener:
     def said(self, text: str) -> None:
         """A sentence for people."""
 
+    def waiting(self, why: str, seconds: float) -> None:
+        """The run gives way, and has for so many seconds: told at first, when something else holds it, now and then."""
+
+    def went_on(self, seconds: float) -> None:
+        """It goes on, after so many seconds."""
+
     def filling(self, what: str) -> Callable[[int, int | None], None]:
         """Work outside of any run begins; gives a function that takes how much of it is done, and how much there is."""
         del what
@@ -80,6 +86,14 @@ class LogListener(Listener):
     def said(self, text: str) -> None:
         """As it is."""
         log.info("%s", text)
+
+    def waiting(self, why: str, seconds: float) -> None:
+        """Why, and how long already."""
+        log.info("waiting%s: %s", f" for {seconds:.0f} s already" if seconds else "", why)
+
+    def went_on(self, seconds: float) -> None:
+        """How long it waited."""
+        log.info("goes on after %.0f s", seconds)
 
     def stopping(self, signal: str) -> None:
         """That it was heard."""

@@ -28,6 +28,7 @@ from apelschema.policy import Policy
 from apelschema.procedures import Ours
 from apelschema.revisions import Planned, PlannedStep
 from apelschema.steps.base import Context
+from apelschema.throttle import UNLIMITED, Limits
 from apelschema.until import Until
 
 SETTINGS: Final = "apelschema_settings"
@@ -38,7 +39,7 @@ SETTINGS: Final = "apelschema_settings"
 class Settings:
     """Everything a run is told. ``policy`` None means the journal's of the last run, or the defaults.
 
-    ``until`` holds it to an end.
+    ``until`` holds it to an end; ``limits`` are what it gives way to.
     """
 
     target: Target
@@ -50,6 +51,7 @@ class Settings:
     accept_changed: frozenset[str] = frozenset()
     accept_triggers: frozenset[str] = frozenset()
     until: Until | None = None
+    limits: Limits = UNLIMITED
     listener: Listener = field(default_factory=Listener)
 
 
@@ -217,7 +219,7 @@ def take_up(session: Session, settings: Settings, command: str) -> None:
         return
     context = surroundings(session, settings, planned)
     look_ahead(context, settings, planned)
-    executor = Executor(context, settings.listener)
+    executor = Executor(context, settings.listener, settings.limits)
     with executor.running(command, at, at, planned):
         for each in planned:
             executor(each.direction, each.step)

@@ -2,15 +2,20 @@
 
 import sys
 from datetime import datetime
+from typing import Any
 
 import click
 
 from apelschema import cleanup as work
+from apelschema import throttle
+from apelschema.cli import options
 from apelschema.cli.confirmation import confirm
+from apelschema.cli.meter import waited_for, waits_for
 from apelschema.cli.options import shared, target
 from apelschema.cli.output import put
 from apelschema.db.session import Session
 from apelschema.errors import ExitCode
+from apelschema.listener import Listener
 from apelschema.report import CleanupDocument, say
 from apelschema.runner import Settings
 
@@ -26,24 +31,38 @@ Examples:
 @shared(policy=False)
 @click.option("--dry-run", is_flag=True, help="list tables, rows and bytes; change nothing")
 @click.option("--yes", is_flag=True, help="do not ask")
-def cleanup(dry_run: bool, yes: bool) -> int:
+@options.gives_way
+def cleanup(dry_run: bool, yes: bool, **given: Any) -> int:
     """Remove what earlier runs kept for a way back, and say until when it was lossless.
 
     From then on downgrade stops at the release that the database is at. The history of runs stays, and what
     routines, verify or a change of policy still need. Programs may go on meanwhile.
     """
-    with Session(target()) as session:
-        settings = Settings(session.target)
+    settings = Settings(target(), limits=options.limits(given), listener=_Saying())
+    with Session(settings.target) as session:
         found = work.look(session, settings)
         document = CleanupDocument(session.target.shown(), found, _now(session), dry_run)
         if not dry_run and not found.is_settled:
             rows = sum(each.rows for each in found.items)
             say(f"{len(found.items)} tables and {rows:,} rows in them or of them go; there is no way back.", sys.stderr)
+            throttle.demand(session, settings.limits)
             confirm(session, "This will clean up", yes=yes)
         if not dry_run:
             work.run(session, settings, lambda item: say(f"{item.table}: {item.rows:,} rows gone", sys.stderr))
     put(document)
     return ExitCode.OK
+
+
+class _Saying(Listener):
+    """Says on stderr why a cleanup waits."""
+
+    def waiting(self, why: str, seconds: float) -> None:
+        """Why, and how long already."""
+        say(waits_for(why, seconds), sys.stderr)
+
+    def went_on(self, seconds: float) -> None:
+        """How long it waited."""
+        say(waited_for(seconds), sys.stderr)
 
 
 def _now(session: Session) -> datetime:

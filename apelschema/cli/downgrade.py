@@ -30,6 +30,7 @@ Examples:
 @click.option(
     "--accept-folding", is_flag=True, help="go back though rows fall together that only the newer release tells apart"
 )
+@options.gives_way
 @options.accept_stall
 @options.accept_triggers
 def downgrade(to: str, dry_run: bool, verbose: bool, yes: bool, writers: str, **given: Any) -> int:
@@ -49,6 +50,7 @@ def downgrade(to: str, dry_run: bool, verbose: bool, yes: bool, writers: str, **
             given["accept_stall"],
             given["accept_folding"],
             accept_triggers=frozenset(given["accept_triggers"]),
+            limits=options.limits(given),
             listener=listener,
         )
         if dry_run:

@@ -76,7 +76,7 @@ def compared(target: Target, found: Estimate, listener: Telling) -> Iterator[Non
         yield
     finally:
         with suppress(ApelschemaError, DatabaseError):
-            _note(target, found, listener, time.monotonic() - begun)
+            _note(target, found, listener, time.monotonic() - begun - listener.waited)
 
 
 def _note(target: Target, found: Estimate, listener: Telling, seconds: float) -> None:

@@ -21,7 +21,7 @@ class LineTelling(Telling):
     def __init__(self, stream: IO[str], clock: Callable[[], float] = monotonic) -> None:
         super().__init__(clock)
         self._stream = stream
-        self._last = clock()
+        self._last = self._clock()
         self._writing = threading.RLock()
 
     def write(self, text: str) -> None:

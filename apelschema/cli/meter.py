@@ -116,3 +116,13 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def waits_for(why: str, seconds: float) -> str:
+    """That a run gives way, and for how long already."""
+    return f"waiting for {duration(seconds)} already: {why}" if seconds else f"waiting: {why}"
+
+
+def waited_for(seconds: float) -> str:
+    """That it goes on."""
+    return f"goes on, after {duration(seconds)}"

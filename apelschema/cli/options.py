@@ -1,7 +1,7 @@
 """Options that commands share. They may stand before or after the command's name; two that differ are an error."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
@@ -10,9 +10,11 @@ from click.shell_completion import CompletionItem
 
 from apelschema import revisions
 from apelschema.checks import Writers
+from apelschema.db.lag import place
 from apelschema.db.settings import Connection, find_target
 from apelschema.db.target import Target
 from apelschema.policy import Policy
+from apelschema.throttle import Limits, parse_load
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -128,6 +130,74 @@ def _charset(context: click.Context, parameter: click.Parameter, value: str) -> 
     if not value.isalnum():
         raise click.BadParameter(f"{value!r} is no character set.", context, parameter)
     return value
+
+
+def gives_way(function: F) -> F:
+    """What a run gives way to; ``limits`` reads it."""
+    options = (
+        click.option(
+            "--max-lag",
+            type=click.IntRange(min=0),
+            metavar="SECONDS",
+            help="wait between pieces, and before a rebuild, while a replica is further behind",
+        ),
+        click.option(
+            "--replica",
+            "replicas",
+            multiple=True,
+            metavar="HOST[:PORT]",
+            callback=_places,
+            help="with --max-lag: a replica, or its socket's path; else those that the server knows (repeatable)",
+        ),
+        click.option(
+            "--max-load",
+            multiple=True,
+            metavar="NAME=NUMBER",
+            callback=_loads,
+            help="wait while a status variable is higher, as Threads_running=25 (repeatable, or with commas)",
+        ),
+        click.option(
+            "--pause-file", type=_FILE, metavar="FILE", callback=_pause_file, help="wait while this file exists"
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def limits(given: Mapping[str, Any]) -> Limits:
+    """What ``gives_way`` was told; raises UsageError for replicas without a limit."""
+    if given["replicas"] and given["max_lag"] is None:
+        raise click.UsageError("--replica says whom to ask; how far it may be behind says --max-lag SECONDS.")
+    return Limits(given["max_lag"], given["replicas"], given["max_load"], given["pause_file"])
+
+
+def _places(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    for each in value:
+        try:
+            place(Target(), each)
+        except ValueError:
+            message = f"{each!r} is neither HOST, HOST:PORT, [ADDRESS]:PORT nor the path of a socket."
+            raise click.BadParameter(message, context, parameter) from None
+    return value
+
+
+def _loads(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+    try:
+        return tuple(limit for each in value for limit in parse_load(each))
+    except ValueError:
+        message = f"{','.join(value)!r} is not NAME=NUMBER, such as Threads_running=25."
+        raise click.BadParameter(message, context, parameter) from None
+
+
+def _pause_file(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """The whole path; one in a folder that is not there, or that this account may not look into, is a mistake."""
+    if value is None:
+        return None
+    path = value.absolute()
+    if not (os.access(path.parent, os.X_OK) and path.parent.is_dir()):
+        raise click.BadParameter(f"{path.parent} is no folder that can be looked into.", context, parameter)
+    return path
 
 
 def _complete_target(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

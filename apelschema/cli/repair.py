@@ -77,6 +77,7 @@ Examples:
 )
 @click.option("--yes", is_flag=True, help="do not ask")
 @options.writers
+@options.gives_way
 @options.accept_stall
 @options.accept_changed
 @options.accept_triggers
@@ -104,6 +105,7 @@ def repair(
             accept_stall=given["accept_stall"],
             accept_changed=frozenset(given["accept_changed"]),
             accept_triggers=frozenset(given["accept_triggers"]),
+            limits=options.limits(given),
             listener=listener,
         )
         if restore is not None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from apelschema import checks, forecast_log, ledger, preflight, revisions, runner
+from apelschema import checks, forecast_log, ledger, preflight, revisions, runner, throttle
 from apelschema import way as ways
 from apelschema.cli import forecast
 from apelschema.cli.confirmation import confirm
@@ -37,6 +37,7 @@ def run(settings: Settings, command: Command, to: str, listener: Telling, *, yes
         checks.demand(ways.situation(session, settings), way.listed)
         steps = runner.plan(session, settings, to, command)
         demand_known(steps)
+        throttle.demand(session, settings.limits)
         _say_before(session, settings, command, way, steps)
         policy = ways.situation(session, settings).policy
         costs = forecast.Forecast(session, steps, policy, way.to_revision is not None)
@@ -49,7 +50,7 @@ def run(settings: Settings, command: Command, to: str, listener: Telling, *, yes
         (runner.upgrade if command == "upgrade" else runner.downgrade)(settings, to)
     seconds = time.monotonic() - begun
     done = UpgradeDocument(command, way, listener.resumed, seconds, phases=listener.phases)
-    return _prove(settings, replace(done, longest_wait=listener.waits.longest))
+    return _prove(settings, replace(done, longest_wait=listener.waits.longest, waited=listener.waited))
 
 
 def _say_before(session: Session, settings: Settings, command: Command, way: Way, steps: Sequence[PlannedStep]) -> None:
@@ -85,8 +86,9 @@ def _what_is_lost(session: Session, settings: Settings, way: Way) -> str:
 def _prove(settings: Settings, done: UpgradeDocument) -> int:
     begun = time.monotonic()
     with Session(settings.target) as session:
-        verification = verified(session) if done.way.to_revision else None
         last = Journal(session).last_run()
+        proved = last.id if last and last.state == "done" else None
+        verification = verified(session, proved) if done.way.to_revision else None
         figures = ledger.changed_figures(session, last.id) if last else []
         took = time.monotonic() - begun
         if last and verification:

@@ -5,17 +5,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from apelschema.cli.meter import Meter, Waits, Whole
+from apelschema.cli.meter import Meter, Waits, Whole, waited_for, waits_for
 from apelschema.db.sizes import TableSize
 from apelschema.errors import Stopped
 from apelschema.forecast.base import Estimate
 from apelschema.forecast.time_parts import LOOKING, VERIFICATION
-from apelschema.ledger import AFTER, BEFORE, TABLES
+from apelschema.ledger import AFTER, BEFORE
+from apelschema.ledger_sums import TABLES
 from apelschema.listener import Listener, Outcome
 from apelschema.report.base import plural
 from apelschema.report.upgrade import Phase
 from apelschema.revisions import Planned, PlannedStep
 from apelschema.steps.base import Standing, State
+from apelschema.throttle import WorkingClock
 
 _LEAST_WEIGHT: Final = 1000.0
 """Rows that cost about as much as a step without any."""
@@ -45,7 +47,7 @@ class Telling(Listener):
         self.phases: list[Phase] = []
         self.waits = Waits()
         self.has_begun = False
-        self._clock = clock
+        self._clock = WorkingClock(clock)
         self._of = 0
         self._idle: dict[str, int] = {}
         self._weights: Mapping[str, float] = {}
@@ -146,6 +148,21 @@ class Telling(Listener):
     def said(self, text: str) -> None:
         """As it is."""
         self.write(text)
+
+    @property
+    def waited(self) -> float:
+        """Seconds in which the run gave way."""
+        return self._clock.waited
+
+    def waiting(self, why: str, seconds: float) -> None:
+        """Why, and how long already; until it is over, no clock of the run goes on."""
+        self._clock.stop()
+        self.write(waits_for(why, seconds))
+
+    def went_on(self, seconds: float) -> None:
+        """How long it waited."""
+        self._clock.go_on()
+        self.write(waited_for(seconds))
 
     def watched(self, held: float, altered: float | None) -> None:
         """From the thread that watches."""

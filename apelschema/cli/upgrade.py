@@ -48,6 +48,7 @@ Examples:
     callback=_moment,
     help="stop at the last point where programs may run again that is reached by then (this host's local time)",
 )
+@options.gives_way
 @options.accept_stall
 @options.accept_changed
 @options.accept_triggers
@@ -81,6 +82,7 @@ def upgrade(
             given["accept_stall"],
             accept_changed=frozenset(accept_changed),
             accept_triggers=frozenset(given["accept_triggers"]),
+            limits=options.limits(given),
             listener=listener,
         )
         if dry_run:

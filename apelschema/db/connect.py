@@ -16,6 +16,8 @@ from apelschema.errors import CannotRun
 __all__ = ["Target", "Tls", "alembic_engine", "default_socket", "open_connection", "own_connections"]
 
 CONNECT_TIMEOUT: Final = 10  # seconds
+IDLE_SECONDS: Final = 604_800
+"""The server is not to end a connection that says nothing for so long: a run may be paused for days."""
 
 _NO_PASSWORD_MATCH: Final = (
     "The server {server} refuses user or password.",
@@ -78,14 +80,17 @@ _EACH_STATEMENT_BY_ITSELF: Final = "SET SESSION autocommit = 1, SESSION completi
 """Whatever the server's defaults are: MySQL and MariaDB 10.5 greet as if autocommit were on where it is not."""
 
 
-def open_connection(target: Target) -> "Connection[Any]":
-    """Connect, in UTF-8 and with autocommit; raises CannotRun that says what is wrong and what to do."""
-    connection = _connect(target)
+def open_connection(target: Target, read_timeout: float | None = None) -> "Connection[Any]":
+    """Connect, in UTF-8 and with autocommit; raises CannotRun that says what is wrong and what to do.
+
+    A server that is silent for longer than ``read_timeout``, in seconds, counts as lost; None waits for ever.
+    """
+    connection = _connect(target, read_timeout)
     _opened[connection] = target.server_shown()
     return connection
 
 
-def _connect(target: Target) -> "Connection[Any]":
+def _connect(target: Target, read_timeout: float | None) -> "Connection[Any]":
     try:
         return _Driver(
             host=target.host,
@@ -98,6 +103,7 @@ def _connect(target: Target) -> "Connection[Any]":
             autocommit=True,
             init_command=_EACH_STATEMENT_BY_ITSELF,
             connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=read_timeout,
             local_infile=False,
             **_encryption(target),
         )
@@ -137,7 +143,10 @@ def _context_if_offered() -> ssl.SSLContext:
 
 def _with_short_waits(connection: "Connection[Any]") -> "Connection[Any]":
     with connection.cursor() as cursor:
-        cursor.execute("SET SESSION lock_wait_timeout = 5, SESSION innodb_lock_wait_timeout = 5")
+        cursor.execute(
+            "SET SESSION lock_wait_timeout = 5, SESSION innodb_lock_wait_timeout = 5,"
+            f" SESSION wait_timeout = {IDLE_SECONDS}"
+        )
     return connection
 
 

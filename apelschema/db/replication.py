@@ -24,6 +24,14 @@ def count_readers(session: Session) -> int:
     return int(session.value(_READERS))
 
 
+def read_replicas(session: Session) -> list[tuple[str, int]]:
+    """Host and port of the replicas that follow this server; the host is empty where one has not told it (report_host).
+
+    Raises the server's error 1227 where the account lacks the privilege (``family.replicas_privilege``).
+    """
+    return [(str(row["Host"]), int(row["Port"])) for row in session.dicts(session.server.show_replicas)]
+
+
 def read_following(session: Session) -> list[Following]:
     """The channels over which this server is a replica, none where it is not.
 

@@ -11,7 +11,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import DictCursor, SSCursor
 
 from apelschema.db import errors
-from apelschema.db.connect import Target, open_connection
+from apelschema.db.connect import IDLE_SECONDS, Target, open_connection
 from apelschema.db.default_collation import default_collation
 from apelschema.db.family import Server
 from apelschema.db.schema import Schema
@@ -29,7 +29,7 @@ _SETUP: Final = {
     "innodb_lock_wait_timeout": LOCK_WAIT,
     "div_precision_increment": 4,
     "sql_safe_updates": 0,
-    "wait_timeout": 28800,  # a step may think long between two statements
+    "wait_timeout": IDLE_SECONDS,
     "net_write_timeout": 600,  # a streamed result may be read slowly
 }
 
@@ -41,10 +41,13 @@ class Session:
     not taken up again, since nobody here can know what became of the statement.
     """
 
-    def __init__(self, target: Target) -> None:
-        """Connect and set up; raises CannotRun when there is no connection, or one to a server that cannot be used."""
+    def __init__(self, target: Target, read_timeout: float | None = None) -> None:
+        """Connect and set up; raises CannotRun when there is no connection, or one to a server that cannot be used.
+
+        With ``read_timeout`` the connection counts as lost when the server is silent for so many seconds.
+        """
         self.target = target
-        self._connection: Connection[Any] = open_connection(target)
+        self._connection: Connection[Any] = open_connection(target, read_timeout)
         self._in_transaction = False
         self.seen: Schema | None = None
         """The schema while nothing changes it (``introspect.seen_once``)."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from apelschema import checks, preflight, revisions, runner, way
+from apelschema import checks, preflight, revisions, runner, throttle, way
 from apelschema.db.introspect import seen_once
 from apelschema.db.session import Session
 from apelschema.errors import ApelschemaError, CannotRun, FoundWrong
@@ -61,6 +61,7 @@ def demand(session: Session, settings: Settings, wanted: Wanted) -> None:
             why="They bear ids of lookup names, which would not be there any more.",
             hint="apelschema cleanup closes that way; then merge the names.",
         )
+    throttle.demand(session, settings.limits)
     checks.wait_for_writers(situation)
 
 
@@ -157,7 +158,7 @@ def _execute(session: Session, settings: Settings, target: str, planned: Sequenc
             why="What it left half-way has to be finished, or taken back, first.",
             hint=f"apelschema {left.command} {left.target}",
         )
-    executor = Executor(context, settings.listener)
+    executor = Executor(context, settings.listener, settings.limits)
     with executor.running(REPAIR, revisions.current(session), target, planned):
         for each in planned:
             executor(each.direction, each.step)

@@ -36,6 +36,7 @@ class UpgradeDocument(Document):
     """A run that ended, or one that had nothing to do; ``figures`` are those published before and after it.
 
     ``longest_wait`` is the longest time in seconds that locks of others held up one piece or statement of the run;
+    ``waited`` are the seconds in all that it gave way, which are in ``seconds`` and in no phase;
     ``begun_at`` is where the database stood before the run was first begun, if it was taken up again. ``compared`` is
     what the journal has of forecast and actual times, all goes of the run together.
     """
@@ -50,6 +51,7 @@ class UpgradeDocument(Document):
     longest_wait: float = 0.0
     begun_at: str | None = None
     compared: Sequence[Compared] = ()
+    waited: float = 0.0
 
     @property
     def accuracy(self) -> Accuracy | None:
@@ -68,6 +70,7 @@ class UpgradeDocument(Document):
             "phases": [{**asdict(each), "seconds": round(each.seconds, 3)} for each in self.phases],
             "forecast": self.accuracy.as_json() if self.accuracy else None,
             "longest_lock_wait": round(self.longest_wait, 3),
+            "gave_way": round(self.waited, 3),
             "figures": [asdict(each) for each in self.figures],
             "verify": self.verification.as_json() if self.verification else None,
         }
@@ -136,9 +139,10 @@ class UpgradeDocument(Document):
         )
 
     def _waits(self) -> str:
+        gave_way = f" It gave way for {lasting(self.waited)} in all." if self.waited else ""
         if not self.longest_wait:
-            return "No piece or statement was seen to wait for a lock."
-        return f"The longest wait of a piece or statement for locks of others: {self.longest_wait:.1f} s."
+            return f"No piece or statement was seen to wait for a lock.{gave_way}"
+        return f"The longest wait of a piece or statement for locks of others: {self.longest_wait:.1f} s.{gave_way}"
 
     def _way_back(self) -> str:
         command = "downgrade" if self.command == "upgrade" else "upgrade"

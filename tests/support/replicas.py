@@ -110,7 +110,7 @@ Place = tuple[str, int]
 @contextmanager
 def _private(number: int) -> Iterator[tuple[TestServer, Place]]:
     port = free_port()
-    options = ["--skip-networking=0", "--bind-address=127.0.0.1", f"--port={port}"]
+    options = ["--skip-networking=0", "--bind-address=127.0.0.1", f"--port={port}", "--report-host=127.0.0.1"]
     with PrivateServer([*options, *_logging(number)], base=in_memory()) as server:
         yield TestServer(server.target(), server), ("127.0.0.1", port)
 
