@@ -6,7 +6,7 @@ as many groups as there are cells (``row_sums``). Of JobRecords only the rows ar
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -15,14 +15,17 @@ from apelschema.db.introspect import has_table
 from apelschema.db.own_table import own_table
 from apelschema.db.retry import retrying
 from apelschema.db.session import Session
-from apelschema.names import CHECKSUMS, KEPT
-from apelschema.row_sums import COLUMNS, JOBS, SOURCES, Source, cell_of, cells, values
+from apelschema.db.side_by_side import side_by_side
+from apelschema.key_ranges import ranges
+from apelschema.names import CHECKSUMS, KEPT, quoted
+from apelschema.row_sums import COLUMNS, JOBS, SOURCES, Source, Texts, as_text, cell_of, cells, of_level_zero
 
 TAKEN: Final = CHECKSUMS + "_taken"
 """Which runs have taken their checksums, when, and of what."""
 
 _HYBRID: Final = "HybridSuperSummaries"
-_FIGURES: Final = frozenset({"NormalisedWallDuration", "NormalisedCpuDuration"})
+_FIGURES: Final = ("NormalisedWallDuration", "NormalisedCpuDuration")
+_PLAIN: Final = ("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "date", "datetime", "timestamp")
 
 TABLE: Final = own_table(
     CHECKSUMS,
@@ -77,13 +80,25 @@ class Scope:
         gone = self.going.get(source.table, ())
         return [name for name in self.columns[source.table] if name not in gone]
 
-    def conserved(self, source: Source) -> list[str]:
-        """The values of a row ``t`` that must not change."""
-        return values(source, self.staying(source), _FIGURES if self.figures and source.table == _HYBRID else ())
+    def texts(self, source: Source, plain: Collection[str], *, conserved: bool = True, whole: bool = True) -> Texts:
+        """The rows of a table as texts, for one sum or both; ``plain`` are its columns of numbers and times."""
 
-    def whole(self, source: Source) -> list[str]:
-        """All columns of a row ``t`` as they are."""
-        return values(replace(source, infrastructure=None, time=None), self.columns[source.table], ())
+        def texts(values: Mapping[str, str]) -> list[str]:
+            return [as_text(value, plain=name in plain) for name, value in values.items()]
+
+        columns = self.columns[source.table]
+        gone = [name for name in columns if name not in self.staying(source)]
+        figures = [name for name in _FIGURES if self.figures and source.table == _HYBRID]
+        apart = {*gone, *figures, source.infrastructure, source.time}
+        bare = {name: f"t.{quoted(name)}" for name in columns}
+        rest = {name: bare[name] for name in columns if name in apart}
+        kept = {name: source.value(name) for name in rest if name not in gone}
+        kept |= {name: of_level_zero(bare[name]) for name in figures}
+        return Texts(
+            texts({name: bare[name] for name in columns if name not in apart}),
+            texts(kept) if conserved else None,
+            texts(rest) if whole else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -128,31 +143,34 @@ def take(
     beside_writers: bool = False,
     tell: Callable[[int, int | None], None] = _ignore,
 ) -> None:
-    """Take the checksums of a run, all in one transaction; the columns of ``scope`` are looked up here.
+    """Take the checksums of a run; the columns of ``scope`` are looked up here.
 
-    ``tell`` gets the tables and queries of ``merging`` done, and their number. Raises Stopped when locks do not
+    Large tables are summed up in parts, side by side. They count from when all is there: what a stop leaves is taken
+    anew. ``tell`` gets the parts and queries of ``merging`` done, and their number. Raises Stopped when locks do not
     become free.
     """
     there = replace(scope, columns=live_columns(session))
-    parts = len(there.sources) + len(merging)
-
-    def work() -> None:
-        with session.transaction():
-            session.execute(f"DELETE FROM {CHECKSUMS} WHERE Run = %s", (run_id,))
-            kept = kept_jobs(session) if there.jobs else []
-            for number, source in enumerate(there.sources):
-                tell(number, parts)
-                _take_cells(session, run_id, there, source, kept)
-            for number, each in enumerate(merging, start=len(there.sources)):
-                tell(number, parts)
-                _note_merges(session, run_id, there, each)
-            tell(parts, parts)
-            session.execute(
-                f"REPLACE INTO {TAKEN} (Run, TakenAt, BesideWriters, Scope) VALUES (%s, UTC_TIMESTAMP(6), %s, %s)",
-                (run_id, int(beside_writers), json.dumps(asdict(there))),
-            )
-
-    retrying(work)
+    kept = kept_jobs(session) if there.jobs else []
+    at = session.value("SELECT UTC_TIMESTAMP(6)")  # what writers write from here on is not the run's
+    session.execute(f"DELETE FROM {CHECKSUMS} WHERE Run = %s", (run_id,))
+    plain = plain_columns(session)
+    works = [
+        _Cells(run_id, source, cells(source, kept, there.texts(source, plain[source.table]), where))
+        for source in there.sources
+        for where in ranges_of(session, source)
+    ]
+    parts = len(works) + len(merging)
+    tell(0, parts)
+    done = 0
+    for done, _ in enumerate(side_by_side(session, works, large=len(works) > len(there.sources)), start=1):
+        tell(done, parts)
+    for number, each in enumerate(merging, start=done + 1):
+        retrying(lambda: _note_merges(session, run_id, there, each))  # noqa: B023 - runs before the loop goes on
+        tell(number, parts)
+    session.execute(
+        f"REPLACE INTO {TAKEN} (Run, TakenAt, BesideWriters, Scope) VALUES (%s, %s, %s, %s)",
+        (run_id, at, int(beside_writers), json.dumps(asdict(there))),
+    )
 
 
 def note_writers(session: Session, run_id: int) -> None:
@@ -184,15 +202,31 @@ def rows_and_merges(session: Session, run_id: int) -> tuple[int, int]:
 
 def live_columns(session: Session) -> dict[str, list[str]]:
     """The columns, as they are now, of the tables that are summed up; without those that are not there."""
+    return _columns(session, "TRUE")
+
+
+def plain_columns(session: Session) -> dict[str, list[str]]:
+    """Those of them that are whole numbers, decimals or times."""
+    kinds = ", ".join(f"'{kind}'" for kind in _PLAIN)
+    found = _columns(session, f"DATA_TYPE IN ({kinds})")
+    return {source.table: found.get(source.table, []) for source in SOURCES}
+
+
+def _columns(session: Session, condition: str) -> dict[str, list[str]]:
     rows = session.rows(
-        "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS"
-        " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN %s ORDER BY TABLE_NAME, ORDINAL_POSITION",
+        "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"
+        f" AND TABLE_NAME IN %s AND {condition} ORDER BY TABLE_NAME, ORDINAL_POSITION",
         ([source.table for source in SOURCES],),
     )
     found: dict[str, list[str]] = {}
     for table, column in rows:
         found.setdefault(str(table), []).append(str(column))
     return found
+
+
+def ranges_of(session: Session, source: Source) -> list[str]:
+    """Conditions that part a table's rows ``t`` for the sums."""
+    return ranges(session, source.table, by_month=source is not JOBS)
 
 
 def kept_jobs(session: Session) -> list[str]:
@@ -204,12 +238,20 @@ def kept_jobs(session: Session) -> list[str]:
     return sorted(str(name) for (name,) in rows)
 
 
-def _take_cells(session: Session, run_id: int, scope: Scope, source: Source, kept: Sequence[str]) -> None:
-    now = cells(source, kept, scope.conserved(source), scope.whole(source))
-    session.execute(
-        f"INSERT INTO {CHECKSUMS} (Run, SourceTable, {', '.join(COLUMNS)})"
-        f" SELECT {int(run_id)}, '{source.table}', n.* FROM ({now}) n"
-    )
+@dataclass(frozen=True)
+class _Cells:
+    """Notes the cells of some of a table's rows."""
+
+    run: int
+    source: Source
+    query: str
+
+    def __call__(self, session: Session) -> None:
+        columns = f"Run, SourceTable, {', '.join(COLUMNS)}"
+        statement = (
+            f"INSERT INTO {CHECKSUMS} ({columns}) SELECT {self.run}, '{self.source.table}', n.* FROM ({self.query}) n"
+        )
+        retrying(lambda: session.execute(statement))
 
 
 def _note_merges(session: Session, run_id: int, scope: Scope, merging: Merging) -> None:

@@ -5,6 +5,7 @@ server; a run that goes on keeps what it noted first.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Final
 
 from apelschema import sql
@@ -12,8 +13,9 @@ from apelschema.db.introspect import has_table
 from apelschema.db.own_table import own_table
 from apelschema.db.retry import retrying
 from apelschema.db.session import Session
-from apelschema.names import LOOKUP_TABLES, PREFIX
+from apelschema.names import LOOKUP_TABLES, MARKS, PREFIX
 from apelschema.policy import Policy
+from apelschema.routine_tables import COPY_MARK
 from apelschema.sql import Normalisation
 
 FACTS: Final = PREFIX + "facts"
@@ -107,6 +109,14 @@ def now(session: Session, query: str) -> dict[Place, int]:
     return {(site, year, month): int(value) for site, year, month, value in session.rows(query, ())}
 
 
+def last_summarised(session: Session) -> datetime | None:
+    """When a summariser last wrote a row, or was at work: from 2.3.0 on one with nothing to write leaves its mark."""
+    times = [session.value(f"SELECT MAX(h.UpdateTime) FROM {HYBRID} h")]
+    if has_table(session, MARKS):
+        times.append(session.value(f"SELECT m.MarkTime FROM {MARKS} m WHERE m.Name = %s", (COPY_MARK,)))
+    return max((each for each in times if isinstance(each, datetime)), default=None)
+
+
 def odd_rows(policy: Policy, condition: str = "TRUE") -> str:
     """Rows that no rule gives, by site and month; ``condition`` is one more on the rows ``t``."""
     return _by_month("COUNT(*)", HYBRID, f"{Normalisation(policy, 't').on_neither_rule} AND {condition}")
@@ -187,5 +197,5 @@ def _by_month(value: str, table: str, condition: str = "TRUE") -> str:
     """An aggregate of a table ``t`` by site and month."""
     return (
         f"SELECT t.SiteID AS SiteID, t.Year AS Year, t.Month AS Month, {value} AS Value FROM {table} t"
-        f" WHERE {condition} GROUP BY t.SiteID, t.Year, t.Month"
+        f" WHERE {condition} GROUP BY t.SiteID, t.Month, t.Year"
     )

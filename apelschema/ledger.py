@@ -3,32 +3,25 @@
 All is summed in the server, where only as many groups are in memory as the ledger has rows. Durations are seconds.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from apelschema.db.introspect import has_table
 from apelschema.db.own_table import own_table
 from apelschema.db.retry import retrying
 from apelschema.db.session import Session
+from apelschema.db.side_by_side import side_by_side
+from apelschema.key_ranges import ranges
+from apelschema.ledger_sums import CONSERVED, FIGURES, JOBS, TABLES, Shape
 from apelschema.names import LEDGER
 
 BEFORE: Final = "before"
 AFTER: Final = "after"
 
-TABLES: Final = ("JobRecords", "Summaries", "NormalisedSummaries", "HybridSuperSummaries", "SyncRecords")
-"""The tables whose figures the ledger keeps, the largest first."""
-
 TAKEN: Final = LEDGER + "_taken"
 """Which ledgers are complete, and when they were."""
-
-_COLLATION: Final = "utf8mb4_bin"
-"""The ledger's own, so that its keys do not depend on the database's."""
-
-_CONSERVED: Final = ("NumberOfJobs", "WallDuration", "CpuDuration")
-_FIGURES: Final = (
-    "NumberOfRows", *_CONSERVED, "NormalisedWallDuration", "NormalisedCpuDuration", "EarliestEndTime", "LatestEndTime",
-)  # fmt: skip
 
 LEDGER_TABLE: Final = own_table(
     LEDGER,
@@ -123,16 +116,17 @@ def ensure(session: Session) -> None:
 def take(session: Session, run_id: int, moment: str, tell: Callable[[int, int | None], None] = _ignore) -> None:
     """Take the ledger of a run's moment, anew if it was taken or begun before.
 
-    Each table is one statement in a transaction of its own; those that a database has not are left out. ``tell``
-    gets the tables done and their number. Raises Stopped when locks do not become free.
+    Large tables are added up in parts, side by side; those that a database has not are left out. ``tell`` gets the
+    parts done and their number. Raises Stopped when locks do not become free.
     """
-    shape = _Shape.of(session)
-    session.execute(f"DELETE FROM {TAKEN} WHERE Run = %s AND Moment = %s", (run_id, moment))
-    for done, table in enumerate(TABLES):
-        tell(done, len(TABLES))
-        retrying(lambda: _take_table(session, run_id, moment, table, shape))  # noqa: B023 - runs before the loop goes on
+    shape = Shape.of(session)
+    for table in (TAKEN, LEDGER):
+        session.execute(f"DELETE FROM {table} WHERE Run = %s AND Moment = %s", (run_id, moment))
+    works = [partial(_note, run_id, moment, *part) for part in _parts(session, shape)]
+    tell(0, len(works))
+    for done, _ in enumerate(side_by_side(session, works, large=len(works) > len(TABLES)), start=1):
+        tell(done, len(works))
     session.execute(f"INSERT INTO {TAKEN} (Run, Moment, TakenAt) VALUES (%s, %s, UTC_TIMESTAMP(6))", (run_id, moment))
-    tell(len(TABLES), len(TABLES))
 
 
 def has(session: Session, run_id: int, moment: str) -> bool:
@@ -152,12 +146,25 @@ def last_run(session: Session, moment: str = BEFORE) -> int | None:
 
 def differences(session: Session, run_id: int, first: str = BEFORE, second: str = AFTER) -> list[LedgerDifference]:
     """Sites and months whose jobs, wall or cpu differ between two moments of a run, types summed up (I4)."""
-    return _differences(session, run_id, first, lambda table: _kept(run_id, second, table))
+    names = site_names(session)
+    return [
+        _difference(table, row, names)
+        for table in TABLES
+        for row in session.rows(_comparison(_kept(run_id, first, table), _kept(run_id, second, table)))
+    ]
 
 
 def live_differences(session: Session, run_id: int, moment: str = BEFORE) -> list[LedgerDifference]:
     """The same between a moment of a run and the tables as they are now; it only reads."""
-    return _differences(session, run_id, moment, _Shape.of(session).sums)
+    names, shape = site_names(session), Shape.of(session)
+    parts = [
+        (table, where, shape.sums(table, where))
+        for table in TABLES
+        for where in ranges(session, table, by_month=table != JOBS)
+    ]
+    works = [partial(_rows, _comparison(_kept(run_id, moment, table, where), now)) for table, where, now in parts]
+    found = side_by_side(session, works, large=len(works) > len(TABLES))
+    return [_difference(table, row, names) for (table, *_), rows in zip(parts, found, strict=True) for row in rows]
 
 
 def changed_figures(session: Session, run_id: int) -> list[TypeFigures]:
@@ -181,107 +188,46 @@ def site_names(session: Session) -> dict[int, str]:
     return {int(site): str(name) for site, name in rows}
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """The columns that the tables have, by table, and whether the jobs have the summariser's covering index."""
-
-    columns: Mapping[str, set[str]]
-    has_index: bool
-
-    @classmethod
-    def of(cls, session: Session) -> "_Shape":
-        rows = session.rows(
-            "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS"
-            " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN %s",
-            (TABLES,),
-        )
-        columns: dict[str, set[str]] = {}
-        for table, column in rows:
-            columns.setdefault(str(table), set()).add(str(column))
-        index = session.value(
-            "SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()"
-            " AND TABLE_NAME = 'JobRecords' AND INDEX_NAME = 'SummaryIdx'"
-        )
-        return cls(columns, bool(index))
-
-    def sums(self, table: str) -> str | None:
-        """The SELECT that sums a table up as it is now; None where there is no such table."""
-        if table not in self.columns:
-            return None
-        return self._sums_of_jobs() if table == "JobRecords" else self._sums_of_summaries(table)
-
-    def _sums_of_jobs(self) -> str:
-        """Usually by far the largest table: read by the covering index alone."""
-        source = "JobRecords t" + (" FORCE INDEX (SummaryIdx)" if self.has_index else "")
-        keys = ["t.SiteID", "IFNULL(t.EndYear, YEAR(t.EndTime))", "IFNULL(t.EndMonth, MONTH(t.EndTime))"]
-        durations = [f"IFNULL(SUM(t.{name}), 0)" for name in ("WallDuration", "CpuDuration")]
-        figures = ["COUNT(*)", "COUNT(*)", *durations, "NULL", "NULL", "MIN(t.EndTime)", "MAX(t.EndTime)"]
-        return _grouped(source, [*keys, type_label("t.ServiceLevelType")], figures)
-
-    def _sums_of_summaries(self, table: str) -> str:
-        has = self.columns[table]
-        label = type_label("t.ServiceLevelType" if "ServiceLevelType" in has else "''")
-        figures = ["COUNT(*)"]
-        for name in _FIGURES[1:]:
-            function = {"EarliestEndTime": "MIN", "LatestEndTime": "MAX"}.get(name, "SUM")
-            figures.append(f"{function}(t.{name})" if name in has else "NULL")
-        return _grouped(f"{table} t", ["t.SiteID", "t.Year", "t.Month", label], figures)
-
-
-def _take_table(session: Session, run_id: int, moment: str, table: str, shape: _Shape) -> None:
-    sums = shape.sums(table)
-    with session.transaction():
-        session.execute(
-            f"DELETE FROM {LEDGER} WHERE Run = %s AND Moment = %s AND SourceTable = %s", (run_id, moment, table)
-        )
-        if sums is not None:
-            session.execute(
-                f"INSERT INTO {LEDGER} (Run, Moment, SourceTable, SiteID, Year, Month, Type, {', '.join(_FIGURES)})"
-                f" SELECT %s, %s, %s, sums.* FROM ({sums}) sums",
-                (run_id, moment, table),
-            )
-
-
-def _grouped(source: str, keys: list[str], figures: list[str]) -> str:
-    names = ("SiteID", "Year", "Month", "Type", *_FIGURES)
-    named = [f"{value} AS {name}" for value, name in zip([*keys, *figures], names, strict=True)]
-    # By the expressions, not the aliases: `Month` may mean the column as well.
-    return f"SELECT {', '.join(named)} FROM {source} GROUP BY {', '.join(keys)}"
-
-
-def type_label(column: str) -> str:
-    """A benchmark type, lower case, under the ledger's own collation: groups are its keys, whatever the table's is.
-
-    Blanks behind do not count, as to most collations; those before do, as to the rules of normalisation.
-    """
-    return f"CONVERT(LOWER(RTRIM({column})) USING utf8mb4) COLLATE {_COLLATION}"
-
-
-def _kept(run_id: int, moment: str, table: str) -> str:
-    """The SELECT of what the ledger has of a table at a moment."""
-    return f"SELECT * FROM {LEDGER} WHERE Run = {int(run_id)} AND Moment = '{moment}' AND SourceTable = '{table}'"
-
-
-def _differences(
-    session: Session, run_id: int, moment: str, now: Callable[[str], str | None]
-) -> list[LedgerDifference]:
-    names = site_names(session)
-    found: list[LedgerDifference] = []
+def _parts(session: Session, shape: Shape) -> Iterator[tuple[str, str]]:
+    """The tables, and of each the SELECTs that add up its parts."""
     for table in TABLES:
-        rows = session.rows(_comparison(_kept(run_id, moment, table), now(table)))
-        found.extend(_difference(table, row, names) for row in rows)
-    return found
+        for where in ranges(session, table, by_month=table != JOBS):
+            sums = shape.sums(table, where)
+            if sums is not None:
+                yield table, sums
+
+
+def _note(run_id: int, moment: str, table: str, sums: str, session: Session) -> None:
+    retrying(
+        lambda: session.execute(
+            f"INSERT INTO {LEDGER} (Run, Moment, SourceTable, SiteID, Year, Month, Type, {', '.join(FIGURES)})"
+            f" SELECT %s, %s, %s, sums.* FROM ({sums}) sums",
+            (run_id, moment, table),
+        )
+    )
+
+
+def _rows(query: str, session: Session) -> list[tuple[Any, ...]]:
+    return session.rows(query)
+
+
+def _kept(run_id: int, moment: str, table: str, where: str = "TRUE") -> str:
+    """The SELECT of what the ledger has of some rows ``t`` of a table at a moment."""
+    return (
+        f"SELECT t.* FROM {LEDGER} t WHERE t.Run = {int(run_id)} AND t.Moment = '{moment}'"
+        f" AND t.SourceTable = '{table}' AND {where}"
+    )
 
 
 def _comparison(before: str, now: str | None) -> str:
     """Site-months with different sums; both sides are scanned once."""
-    figures = ", ".join(f"l.{name}" for name in _CONSERVED)
+    figures = ", ".join(f"l.{name}" for name in CONSERVED)
     sides = [
         f"SELECT {side} AS Side, l.SiteID, l.Year, l.Month, {figures} FROM ({rows}) l"
         for side, rows in ((1, before), (2, now))
         if rows is not None
     ]
-    sums = [f"SUM(IF(s.Side = {side}, IFNULL(s.{name}, 0), 0))" for side in (1, 2) for name in _CONSERVED]
+    sums = [f"SUM(IF(s.Side = {side}, IFNULL(s.{name}, 0), 0))" for side in (1, 2) for name in CONSERVED]
     differs = " OR ".join(f"{left} <> {right}" for left, right in zip(sums[:3], sums[3:], strict=True))
     return (
         f"SELECT s.SiteID, s.Year, s.Month, {', '.join(sums)} FROM ({' UNION ALL '.join(sides)}) s"

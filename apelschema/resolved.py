@@ -13,7 +13,8 @@ from apelschema.db.ddl import column_definition, create_table
 from apelschema.db.introspect import read_table
 from apelschema.db.schema import Column, Table
 from apelschema.db.session import Session
-from apelschema.ledger import TABLES, LedgerDifference
+from apelschema.ledger import LedgerDifference
+from apelschema.ledger_sums import TABLES
 from apelschema.names import RESOLVED, quoted
 
 REMOVED: Final = "removed"

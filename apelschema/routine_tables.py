@@ -17,10 +17,16 @@ STALE_COPY: Final = "stale copy"
 """CopyNormalisedSummaries: a copy in HybridSuperSummaries whose source had been replaced."""
 
 COPY_MARK: Final = "CopyNormalisedSummaries"
-"""The mark's name: keys sent before it (less a day) have been looked through for doubles and stale copies."""
+"""The mark's name: when the summariser was last at work, whether or not it had anything to write.
+
+Keys sent before it (less a day) have been looked through for doubles and stale copies.
+"""
 
 LEVEL_ZERO_MARK: Final = "sources of level 0"
 """The mark's name: when sites that send normalised summaries last had jobs or summaries of level 0 (H7, C7)."""
+
+FIRST_MARKS: Final = {"NormaliseSummaries": "first summaries", "CopyNormalisedSummaries": "first copies"}
+"""Marks by routine: when it last found none of its rows in HybridSuperSummaries, so that it compared none."""
 
 REPLACED_TABLE: Final = f"""
 CREATE TABLE IF NOT EXISTS {names.REPLACED} (

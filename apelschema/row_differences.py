@@ -1,13 +1,14 @@
 """Rows that are not what they were before a run: site-months by the row checksums, and in them the rows, by ids."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, Final
 
 from apelschema import sql
-from apelschema.checksums import Taken, kept_jobs, live_columns
+from apelschema.checksums import Taken, kept_jobs, live_columns, plain_columns, ranges_of
 from apelschema.db.session import Session
+from apelschema.db.side_by_side import side_by_side
 from apelschema.ledger import site_names
 from apelschema.names import CHECKSUMS
 from apelschema.row_sums import COLUMNS, SOURCES, Source, cell_of, cells, changed_row, ids_of, number_of
@@ -54,7 +55,7 @@ class Comparison:
 
     def __init__(self, session: Session, taken: Taken, *, raw: bool = False) -> None:
         self._session, self._taken, self._raw = session, taken, raw
-        self._columns = live_columns(session)
+        self._columns, self._plain = live_columns(session), plain_columns(session)
         self._kept = kept_jobs(session) if taken.scope.jobs else []
 
     @cached_property
@@ -70,45 +71,52 @@ class Comparison:
 
     @cached_property
     def differences(self) -> list[Differing]:
-        """Sites and months in which rows differ."""
+        """Sites and months in which rows differ; large tables are looked at in parts, side by side."""
         sites = site_names(self._session)
+        sources = self._taken.scope.sources
+        parts = [(source, where) for source in sources for where in ranges_of(self._session, source)]
+        works = [partial(self._places, *part) for part in parts]
+        places = side_by_side(self._session, works, large=len(parts) > len(sources))
+        found: dict[str, set[Place]] = {}
+        for (source, _), listed in zip(parts, places, strict=True):
+            found.setdefault(source.table, set()).update(listed)
         return [
-            Differing(source.table, site, sites.get(site), year, month)
-            for source in self._taken.scope.sources
-            for site, year, month in self._places(source)
+            Differing(table, site, sites.get(site), year, month)
+            for table, listed in found.items()
+            for site, year, month in sorted(listed)
         ]
 
     def described(self, found: Differing) -> str:
         """The place with the rows in question, a few of them: ids, never names of users."""
         source = next(each for each in SOURCES if each.table == found.table)
         rows = self._session.rows(
-            f"SELECT c.Cell, {_SIDES} FROM ({self._sides(source, found.place)}) c"
+            f"SELECT c.Cell, {_SIDES} FROM ({self._sides(source, _at(found.place), _of(source.place, found.place))}) c"
             f" GROUP BY c.Cell HAVING {_DIFFERS} ORDER BY c.Cell"
         )
         said = [str(_Cell(self._session, source, self._kept, found.place, row)) for row in rows[:_SHOWN]]
         more = f"; and {len(rows) - _SHOWN} groups of rows more" if len(rows) > _SHOWN else ""
         return f"{found}: {'; '.join(said)}{more}"
 
-    def _places(self, source: Source) -> Iterator[Place]:
+    def _places(self, source: Source, where: str, session: Session) -> list[Place]:
         groups = "c.SiteID, c.Year, c.Month"
-        cells_of = f"SELECT {groups} FROM ({self._sides(source)}) c GROUP BY {groups}, c.Cell HAVING {_DIFFERS}"
-        for site, year, month in self._session.rows(f"SELECT DISTINCT * FROM ({cells_of}) d ORDER BY 1, 2, 3"):
-            yield int(site), int(year), int(month)
+        sides = self._sides(source, where, where)
+        cells_of = f"SELECT {groups} FROM ({sides}) c GROUP BY {groups}, c.Cell HAVING {_DIFFERS}"
+        return [(int(site), int(year), int(month)) for site, year, month in session.rows(cells_of)]
 
-    def _sides(self, source: Source, place: Place | None = None) -> str:
-        """The SELECT of a table's cells as they were (Side 1) and as they are (Side 2), of one place or all."""
+    def _sides(self, source: Source, noted: str, live: str) -> str:
+        """The SELECT of a table's cells as they were (Side 1) and as they are (Side 2), of some rows ``t`` of each."""
         scope = self._taken.scope
         compared, merges = ("t.Raw", "0") if self._raw else ("t.Checksum", "t.Merges")
         columns = ", ".join(f"{compared} AS Checksum" if name == "Checksum" else f"t.{name}" for name in COLUMNS)
         before = (
             f"SELECT 1 AS Side, {columns}, {merges} AS Merges FROM {CHECKSUMS} t WHERE t.Run = {self._taken.run}"
-            f" AND t.SourceTable = '{source.table}' AND {_of(('t.SiteID', 't.Year', 't.Month'), place)}"
+            f" AND t.SourceTable = '{source.table}' AND {noted}"
         )
         if source.table not in self._columns:
             return before
-        summed = scope.whole(source) if self._raw else scope.conserved(source)
-        now = cells(source, self._kept, summed, (), _of(source.place, place))
-        return f"{before} UNION ALL SELECT 2, n.*, 0 FROM ({now}) n"
+        texts = scope.texts(source, self._plain[source.table], conserved=not self._raw, whole=self._raw)
+        summed = replace(texts, conserved=texts.whole, whole=None) if self._raw else texts
+        return f"{before} UNION ALL SELECT 2, n.*, 0 FROM ({cells(source, self._kept, summed, live)}) n"
 
 
 class _Cell:
@@ -160,7 +168,9 @@ def _listed(values: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
-def _of(columns: Sequence[str], place: Place | None) -> str:
-    if place is None:
-        return "TRUE"
+def _at(place: Place) -> str:
+    return _of(("t.SiteID", "t.Year", "t.Month"), place)
+
+
+def _of(columns: Sequence[str], place: Place) -> str:
     return " AND ".join(f"{column} = {value}" for column, value in zip(columns, place, strict=True))

@@ -2,11 +2,14 @@
 
 The rows of a site and month lie in cells, by a number ``k`` that follows from the columns of the key which no run
 changes: infrastructure and type are not among them, so rows that fall together are in one cell. Each row is a number
-``h`` of 64 bits from all its columns, and a cell has the sum of ``h * (SHIFT + k)``: of a single row that changed, the
+``h`` of 32 bits from all its columns, and a cell has the sum of ``h * (SHIFT + k)``: of a single row that changed, the
 difference of two such sums tells ``k`` as well (see ``changed_row``). Sums do not cancel out as XOR does.
+
+``h`` is made of checksums: a row in which up to four characters in a row have changed never has the same, any other has
+it once in four billion. A cryptographic hash would find no more mistakes, and took three times as long.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -99,25 +102,45 @@ SOURCES: Final = (
 """The tables that steps write, the largest first."""
 
 
-def cells(
-    source: Source, kept: Sequence[str], conserved: Sequence[str], whole: Sequence[str], where: str = "TRUE"
-) -> str:
-    """The SELECT of a table's cells, with ``COLUMNS`` as columns.
+@dataclass(frozen=True)
+class Texts:
+    """The columns of a row ``t`` as texts: those that always count alike, and the rest in two ways.
 
-    ``conserved`` are values of a row that must not change, ``whole`` all its columns: what is empty sums up to 0.
+    ``conserved`` is how the rest must not change, ``whole`` how it is; None where no such sum is wanted.
     """
-    groups = [*source.place, cell_of(source.key)]
-    sums = ["COUNT(*)", _sum(source, conserved), f"SUM({_ids()})", _sum(source, whole)]
-    named = ", ".join(f"{value} AS {name}" for value, name in zip([*groups, *sums], COLUMNS, strict=True))
-    parts = [
-        f"SELECT {named} FROM {tables} WHERE {condition} AND {where} GROUP BY {', '.join(groups)}"
+
+    common: Sequence[str]
+    conserved: Sequence[str] | None
+    whole: Sequence[str] | None
+
+
+def cells(source: Source, kept: Sequence[str], texts: Texts, where: str = "TRUE") -> str:
+    """The SELECT of a table's cells, with ``COLUMNS`` as columns; a sum that is not wanted is 0."""
+    rows = " UNION ALL ".join(
+        f"SELECT {_row(source, texts)} FROM {tables} WHERE {condition} AND {where}"
         for tables, condition in source.parts(kept)
-    ]
-    if len(parts) == 1:
-        return parts[0]
-    names_of_groups, names_of_sums = COLUMNS[: len(groups)], COLUMNS[len(groups) :]
-    added = ", ".join([*names_of_groups, *(f"SUM({name}) AS {name}" for name in names_of_sums)])
-    return f"SELECT {added} FROM ({' UNION ALL '.join(parts)}) p GROUP BY {', '.join(names_of_groups)}"
+    )
+    groups = ["r.SiteID", "r.Year", "r.Month", f"(r.Number & {CELLS - 1})"]
+    sums = ["COUNT(*)", _sum(texts.conserved, "Conserved"), _ids(), _sum(texts.whole, "Whole")]
+    named = ", ".join(f"{value} AS {name}" for value, name in zip([*groups, *sums], COLUMNS, strict=True))
+    # With a LIMIT servers make a table of it: otherwise they work out each expression wherever it is named.
+    return f"SELECT {named} FROM ({rows} LIMIT {sql.LARGEST}) r GROUP BY {', '.join(groups)}"
+
+
+def _row(source: Source, texts: Texts) -> str:
+    """What is summed up of a row: its place, its number, its hashes and ids."""
+    site, year, month = source.place
+    values = {"SiteID": site, "Year": year, "Month": month, "Number": number_of(source.key)}
+    common = _crc(texts.common)
+    for name, listed in (("Conserved", texts.conserved), ("Whole", texts.whole)):
+        values[name] = "0" if listed is None else _crc(listed)
+    values["Common"] = common
+    values |= {name: f"t.{name}" for name in IDS}
+    return ", ".join(f"{value} AS {name}" for name, value in values.items())
+
+
+def _crc(texts: Sequence[str]) -> str:
+    return f"CRC32(CONCAT_WS(',', {', '.join(texts)}))" if texts else "0"
 
 
 def cell_of(key: Sequence[str], alias: str = "t") -> str:
@@ -130,10 +153,17 @@ def number_of(key: Sequence[str], alias: str = "t") -> str:
     return f"CRC32(CONCAT_WS(',', {sql.columns(key, alias)}))"
 
 
-def values(source: Source, columns: Sequence[str], figures: Collection[str]) -> list[str]:
-    """The columns of a row ``t`` as they must not change; ``figures`` may, in rows with a level."""
-    found = [(name, source.value(name)) for name in columns]
-    return [f"IF(t.ServiceLevel = 0, {value}, '')" if name in figures else value for name, value in found]
+def as_text(value: str, *, plain: bool) -> str:
+    """A value of a row so that no two rows give the same text, whatever is NULL and whatever it contains.
+
+    ``plain`` says that it is a number or a time: it has no character set, and nothing that would have to be quoted.
+    """
+    return f"IFNULL({value}, 'NULL')" if plain else f"QUOTE(CONVERT({value} USING utf8mb4))"
+
+
+def of_level_zero(value: str) -> str:
+    """A figure that a run may change in rows with a level: it counts in the others."""
+    return f"IF(t.ServiceLevel = 0, {value}, '')"
 
 
 def changed_row(before: int, now: int) -> int | None:
@@ -156,17 +186,17 @@ def ids_of(packed: int) -> dict[str, int]:
     return dict(zip(IDS, reversed(found), strict=True))
 
 
-def _sum(source: Source, listed: Sequence[str]) -> str:
-    if not listed:
+def _sum(listed: Sequence[str] | None, name: str) -> str:
+    """The sum of ``h * (SHIFT + k)``; multiplied out, so that a row costs no DECIMAL."""
+    if listed is None:
         return "0"
-    # One character set for all, so that neither the table's nor the connection's matters. NULL is told from 'NULL'.
-    texts = ", ".join(f"QUOTE(CONVERT({value} USING utf8mb4))" for value in listed)
-    row = sql.hashed(f"CONCAT_WS(',', {texts})")
-    return f"SUM({row} * ({SHIFT} + {number_of(source.key)}))"
+    row = f"(r.Common ^ r.{name})"
+    return f"(SUM({row}) * {SHIFT} + SUM({row} * r.Number))"
 
 
 def _ids() -> str:
-    packed = f"CAST(t.{IDS[0]} AS DECIMAL(65,0))"
+    """The sum of the ids as one number."""
+    packed = f"CAST(SUM(r.{IDS[0]}) AS DECIMAL(65,0))"
     for name in IDS[1:]:
-        packed = f"({packed} * {_ID_RANGE} + t.{name})"
+        packed = f"({packed} * {_ID_RANGE} + SUM(r.{name}))"
     return packed

@@ -51,11 +51,11 @@ def verify(form: str | None) -> int:
     return code_of(document)
 
 
-def verified(session: Session) -> VerifyDocument:
-    """Verify, with a word on the terminal about what is being looked at."""
+def verified(session: Session, proved: int | None = None) -> VerifyDocument:
+    """Verify, with a word on the terminal about what is being looked at; ``proved`` is the run that ended just now."""
     console = Console(file=sys.stderr, highlight=False)
     with console.status("verifying") as at_work:
-        report = verification.run(session, policy(), lambda name: at_work.update(f"verifying: {name}"))
+        report = verification.run(session, policy(), lambda name: at_work.update(f"verifying: {name}"), proved=proved)
     return VerifyDocument(session.target.shown(), report)
 
 

@@ -10,7 +10,7 @@ from apelschema.db.introspect import has_table
 from apelschema.errors import CannotRun
 from apelschema.forecast.effects import Effects
 from apelschema.forecast.summing import By
-from apelschema.ledger import type_label
+from apelschema.ledger_sums import type_label
 from apelschema.names import quoted
 from apelschema.sql import Normalisation, within_backfill
 from apelschema.steps.backfill import LEFT_OUT, TABLE, has_twin, is_left_out

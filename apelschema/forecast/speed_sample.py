@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from apelschema import row_sums, sql
 from apelschema.checks.budget import Budget, OutOfTime
-from apelschema.checksums import Scope
+from apelschema.checksums import Scope, plain_columns
 from apelschema.db.schema import Table
 from apelschema.db.session import Session
 from apelschema.db.sizes import TableSize
@@ -194,7 +194,7 @@ class Sample:
         """Seconds of the row checksums over the sample: both sums, as before a run."""
         scope = Scope(columns={self._source.table: self._live.column_names})
         source = _Blocks(blocks.removesuffix(" t"), self._source.key, self._source.infrastructure)
-        query = row_sums.cells(source, (), scope.conserved(self._source), scope.whole(self._source))
+        query = row_sums.cells(source, (), scope.texts(self._source, plain_columns(self._session)[self._source.table]))
         summed = f"SELECT COUNT(*), SUM(c.Checksum) FROM ({query}) c"
         took = min(timed(lambda: self._rows(summed)) for _ in range(ROUNDS))
         return max(took - self._trip, 1e-6)

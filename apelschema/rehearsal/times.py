@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from apelschema.ledger import TABLES
+from apelschema.ledger_sums import TABLES
 
 EVERYTHING: Final = "*"
 """In place of a table's name: the work reads all tables that the ledger adds up."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from apelschema import ledger, sql
+from apelschema import ledger, ledger_sums, sql
 from apelschema.db.introspect import read_table
 from apelschema.db.session import Session
 from apelschema.forecast.base import TypeForecast
@@ -171,7 +171,7 @@ def _by_type(session: Session, step: Resolve, rule: Normalisation, summed: bool)
     if live is None:
         return []
     wall = f"IF({rule.on_old_rule_only}, {rule.value('h.WallDuration', rule.new_factor)}, h.NormalisedWallDuration)"
-    kind = ledger.type_label("h.ServiceLevelType")
+    kind = ledger_sums.type_label("h.ServiceLevelType")
     rest = sql.same_key([name for name in live.primary_key if name != "Infrastructure"], "o", "h")
     both = " AND ".join(sql.says_no_infrastructure(f"{alias}.Infrastructure") for alias in ("o", "h"))
     twin = f"SELECT 1 FROM {HYBRID} o WHERE {rest} AND {both} AND o.Infrastructure <> h.Infrastructure"

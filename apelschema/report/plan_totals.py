@@ -9,7 +9,7 @@ from rich.table import Table
 from apelschema.db.family import Server
 from apelschema.db.sizes import TableSize
 from apelschema.forecast.base import Estimate
-from apelschema.ledger import TABLES
+from apelschema.ledger_sums import TABLES
 from apelschema.report.base import grid, line, number, plural, size
 from apelschema.report.check_estimate import room, summary
 from apelschema.revisions import PlannedStep

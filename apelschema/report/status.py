@@ -8,7 +8,7 @@ from typing import Any, Final
 from rich.console import RenderableType
 from rich.table import Table
 
-from apelschema import ledger
+from apelschema import ledger_sums
 from apelschema.db.family import Server
 from apelschema.db.sizes import TableSize
 from apelschema.floor import Floor
@@ -204,8 +204,8 @@ def _policy_shown(policy: Policy) -> str:
 
 def _tables(sizes: Sequence[TableSize]) -> Table:
     """Those that hold figures one by one, the rest as one."""
-    large = [each for each in sizes if each.name in ledger.TABLES]
-    rest = [each for each in sizes if each.name not in ledger.TABLES]
+    large = [each for each in sizes if each.name in ledger_sums.TABLES]
+    rest = [each for each in sizes if each.name not in ledger_sums.TABLES]
     table = Table(box=None, pad_edge=False, padding=(0, 2), show_header=False)
     for justify in ("left", "right", "right"):
         table.add_column(justify=justify, no_wrap=True)

@@ -75,6 +75,19 @@ def same_infrastructure(column: str, hybrid: str, settled: bool) -> str:
     return f"({same} OR ({neither}))"
 
 
+def with_neighbours(hybrid: str) -> str:
+    """The hybrid rows that have another one of the same site, month, user, VO, group, role and host.
+
+    Found in one pass in the order of the key, of which these are the beginning: for most rows nothing else is read.
+    """
+    begins = HYBRID_KEY[: HYBRID_KEY.index("Infrastructure")]
+    key = sql.columns(begins)
+    return (
+        f"(SELECT {key} FROM HybridSuperSummaries GROUP BY {key} HAVING COUNT(*) > 1) d"
+        f" STRAIGHT_JOIN HybridSuperSummaries {hybrid} ON {sql.same_key(begins, hybrid, 'd')}"
+    )
+
+
 def by_summary_index(live: Table | None) -> str:
     """The hint to read a table, which is that of jobs, by the summariser's index, where there is one.
 

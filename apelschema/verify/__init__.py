@@ -1,6 +1,7 @@
 """Verification: does the database have the structure, the sums and the meaning that it should (DESIGN section 3)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from apelschema import revisions
@@ -12,7 +13,7 @@ from apelschema.db.session import Session
 from apelschema.errors import CannotRun
 from apelschema.halfway import gone_ahead
 from apelschema.journal import Journal
-from apelschema.ledger import TABLES
+from apelschema.ledger_sums import TABLES
 from apelschema.policy import Policy
 from apelschema.verify import (
     checksums,
@@ -73,14 +74,22 @@ CHECKS: Final[dict[str, Callable[[Subject], CheckResult]]] = {
 """The checks by id, in the order of the report."""
 
 
-def run(session: Session, policy: Policy | None = None, on_check: Callable[[str], None] = lambda name: None) -> Report:
+def run(
+    session: Session,
+    policy: Policy | None = None,
+    on_check: Callable[[str], None] = lambda name: None,
+    *,
+    proved: int | None = None,
+) -> Report:
     """Run all checks; ``on_check`` hears the id of each as it begins. It only reads.
+
+    What the run ``proved`` has held against the state before it is not read once more, if no writer was beside it.
 
     The policy that the figures are held against is that of the journal's last run; without one, the one given, or
     the defaults. Raises CannotRun when the database
     is not an APEL server's.
     """
-    subject = _subject(session, policy)
+    subject = replace(_subject(session, policy), proved=proved)
     results = []
     for name, check in CHECKS.items():
         on_check(name)

@@ -47,7 +47,8 @@ class Subject:
 
     ``policy`` is the journal's, if it has noted one (``is_noted``), else the one given or the defaults.
     ``between`` says that the revision is not the last of its release; ``ahead`` are tables that an upgrade to a later
-    one has rebuilt for it already.
+    one has rebuilt for it already. ``proved`` is the run, if any, that held rows and ledger against those before it
+    just now: they are not read once more.
     """
 
     session: Session
@@ -60,6 +61,7 @@ class Subject:
     ahead: tuple[str, ...] = ()
     given: Policy | None = None
     is_noted: bool = False
+    proved: int | None = None
     _shared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property

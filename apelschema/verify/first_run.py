@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from apelschema import facts, ledger
+from apelschema import facts, ledger, ledger_sums
 from apelschema.facts import Place
 from apelschema.names import LEDGER
 from apelschema.steps.backfill import TABLE
@@ -25,8 +25,8 @@ def check(subject: Subject) -> CheckResult:
     run = subject.baseline
     if run is None or run.ended is None or not ledger.has(subject.session, run.id, ledger.AFTER):
         return CheckResult(ID, "skipped", "no run of apelschema has been brought to its end here")
-    last = subject.session.value(f"SELECT MAX(UpdateTime) FROM {TABLE}")
-    if not isinstance(last, datetime) or last <= run.ended:
+    last = facts.last_summarised(subject.session)
+    if last is None or last <= run.ended:
         return CheckResult(ID, "skipped", f"no summariser has run since run {run.id}")
     off = list(_other_than_forecast(subject, run))
     loaded = Written(subject.session, run.id, _summarised(subject, run))
@@ -78,7 +78,7 @@ def _forecast(subject: Subject, run: Baseline) -> Figures:
 
 
 def _now(subject: Subject) -> Figures:
-    kind = ledger.type_label("h.ServiceLevelType")
+    kind = ledger_sums.type_label("h.ServiceLevelType")
     sums = ", ".join(f"SUM(h.{name})" for name in _FIGURES)
     key = f"h.SiteID, h.Year, h.Month, {kind}"
     return _figures(subject.session.rows(f"SELECT {key}, {sums} FROM {TABLE} h GROUP BY {key}"))

@@ -1,5 +1,6 @@
 """I5 and I8: HybridSuperSummaries loses and gains no key, and the figures of copies stay."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from apelschema import checksums, facts, ledger
@@ -7,6 +8,7 @@ from apelschema.facts import Place
 from apelschema.names import CHECKSUMS, LEDGER
 from apelschema.steps.backfill import TABLE
 from apelschema.verify.base import CheckResult, Off, Subject, rows
+from apelschema.verify.scanned import scanned
 from apelschema.verify.since import weighed
 
 KEYS: Final = "I5"
@@ -18,7 +20,8 @@ def check_keys(subject: Subject) -> CheckResult:
     run = subject.baseline
     if run is None:
         return CheckResult(KEYS, "skipped", "no run of apelschema has counted the rows of this database")
-    before, now, together = _counted(subject, run.id), _rows(subject), merged(subject, run.id)
+    before, together = _counted(subject, run.id), merged(subject, run.id)
+    now = {place: counted.rows for place, counted in scanned(subject).items()}
     off = [
         Off(TABLE, place, f"{TABLE}, {subject.place(*place)}: {rows(now.get(place, 0))}, were {before.get(place, 0)}")
         for place in sorted(before.keys() | now.keys())
@@ -33,12 +36,16 @@ def check_copies(subject: Subject) -> CheckResult:
     run = subject.before
     if run is None:
         return CheckResult(COPIES, "skipped", "no run of apelschema has noted the copies' figures")
-    off = [each for column, fact in facts.COPIES.items() for each in _changed(subject, run.id, column, fact)]
+    now = {
+        "NormalisedWallDuration": {place: counted.copied_wall for place, counted in scanned(subject).items()},
+        "NormalisedCpuDuration": {place: counted.copied_cpu for place, counted in scanned(subject).items()},
+    }
+    off = [each for column in facts.COPIES for each in _changed(subject, run.id, column, now[column])]
     return weighed(subject, COPIES, run.id, off, f"normalised figures of copies as before run {run.id}")
 
 
-def _changed(subject: Subject, run: int, column: str, fact: str) -> list[Off]:
-    before, now = facts.noted(subject.session, run, fact), facts.now(subject.session, facts.copies(column))
+def _changed(subject: Subject, run: int, column: str, now: Mapping[Place, int]) -> list[Off]:
+    before = facts.noted(subject.session, run, facts.COPIES[column])
     return [
         Off(TABLE, place, f"{TABLE}, {subject.place(*place)}: {column} of copies {now.get(place, 0)}, was {was}")
         for place in sorted(before.keys() | now.keys())
@@ -53,11 +60,6 @@ def _counted(subject: Subject, run: int) -> dict[Place, int]:
         " AND SourceTable = %s GROUP BY SiteID, Year, Month",
         (run, ledger.BEFORE, TABLE),
     )
-    return {(site, year, month): int(count) for site, year, month, count in found}
-
-
-def _rows(subject: Subject) -> dict[Place, int]:
-    found = subject.session.rows(f"SELECT SiteID, Year, Month, COUNT(*) FROM {TABLE} GROUP BY SiteID, Year, Month")
     return {(site, year, month): int(count) for site, year, month, count in found}
 
 

@@ -1,6 +1,5 @@
 """One rule of normalisation for all months, no type under two (I7, I10; H14, H15), and rows of no rule (I6)."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from apelschema import facts, sql
@@ -9,6 +8,7 @@ from apelschema.steps.backfill import LEFT_OUT, TABLE, is_left_out
 from apelschema.steps.kept import kept_table
 from apelschema.steps.sources import HYBRID_KEY
 from apelschema.verify.base import SHOWN, CheckResult, Subject, judged, listed, rows
+from apelschema.verify.scanned import in_all, scanned
 
 OF_NO_RULE: Final = "I6"
 ONE_RULE: Final = "I7"
@@ -21,7 +21,7 @@ def check_rows_of_no_rule(subject: Subject) -> CheckResult:
     if before is None:
         return CheckResult(OF_NO_RULE, "skipped", "no run of apelschema has counted the rows that no rule gives")
     known = facts.noted(subject.session, before.id, facts.ODD)
-    now = facts.now(subject.session, facts.odd_rows(subject.policy))
+    now = {place: counted.odd for place, counted in scanned(subject).items()}
     more = {place: count for place, count in now.items() if count > known.get(place, 0)}
     if more:
         summed = facts.now(subject.session, _odd_sums(subject)) if _has_sums(subject) else {}
@@ -48,8 +48,11 @@ def check_types(subject: Subject) -> CheckResult:
     """Types of which some rows are on the rule of the release and others are not, as nothing excuses."""
     if subject.between:
         return CheckResult(TWO_RULES, "unproved", f"at revision {subject.revision}, between two releases")
+    good = "no type stands under two rules"
+    if not in_all(subject).wrong:
+        return CheckResult(TWO_RULES, "pass", good)
     rule = Normalisation(subject.policy)
-    wrong, _ = _new_rule(subject) if subject.is_new else _old_rule(subject)
+    wrong = _wrong(subject)
     right = rule.on_new_rule_only if subject.is_new else rule.on_old_rule_only
     found = subject.session.rows(
         f"SELECT LOWER(h.ServiceLevelType), SUM({right}) AS Rights, SUM({wrong}) AS Wrongs FROM {TABLE} h"
@@ -57,11 +60,11 @@ def check_types(subject: Subject) -> CheckResult:
         (),
     )
     cases = [
-        f"{TABLE}, type {kind or 'none'}: {rows(good)} under the one rule, {rows(bad)} under another, the first "
+        f"{TABLE}, type {kind or 'none'}: {rows(rights)} under the one rule, {rows(wrongs)} under another, the first "
         f"{listed(_places(subject, f'{wrong} AND LOWER(h.ServiceLevelType) = {_literal(kind)}')[:1])}"
-        for kind, good, bad in found
+        for kind, rights, wrongs in found
     ]
-    return judged(TWO_RULES, "no type stands under two rules", cases)
+    return judged(TWO_RULES, good, cases)
 
 
 def _literal(text: str) -> str:
@@ -74,42 +77,31 @@ def check_one_rule(subject: Subject) -> CheckResult:
     if subject.between:
         detail = f"at revision {subject.revision}, between two releases: rows of both rules may stand here"
         return CheckResult(ONE_RULE, "unproved", detail)
-    wrong, excused = _new_rule(subject) if subject.is_new else _old_rule(subject)
-    counts = _counts(subject, {"wrong": wrong, **excused})
-    stated = [f"{rows(counts[reason])} {reason}" for reason in excused if counts[reason]]
+    counts = in_all(subject)
+    excused = {
+        "left out by the policy": counts.outside,
+        "left as they were, being stale doubles": counts.left_out,
+        "that no rule gives": counts.of_no_rule,
+    }
+    stated = [f"{rows(count)} {reason}" for reason, count in excused.items() if count]
     apart = f"; apart from them {', '.join(stated)}" if stated else ""
     name = "2.3.0" if subject.is_new else "2.2.1"
-    if counts["wrong"]:
+    if counts.wrong:
+        wrong = _wrong(subject)
         places = listed(_places(subject, wrong), _number_of_places(subject, wrong))
-        detail = f"{rows(counts['wrong'])} of {TABLE} not under the rule of {name}: {places}{apart}"
+        detail = f"{rows(counts.wrong)} of {TABLE} not under the rule of {name}: {places}{apart}"
         return CheckResult(ONE_RULE, "fail", detail)
-    return CheckResult(ONE_RULE, "pass", f"{rows(counts['all'])} with a level are under the rule of {name}{apart}")
+    right = counts.with_level - sum(excused.values())
+    return CheckResult(ONE_RULE, "pass", f"{rows(right)} with a level are under the rule of {name}{apart}")
 
 
-def _new_rule(subject: Subject) -> tuple[str, Mapping[str, str]]:
-    """Rows that are wrong at 2.3.0 or later, and those that may differ, by why."""
-    rule, within = Normalisation(subject.policy), within_backfill(subject.policy)
-    left_out = is_left_out() if LEFT_OUT in subject.live.tables else "FALSE"
-    wrong = f"{rule.on_wrong_rule} AND NOT {left_out}"
-    return f"{wrong} AND {within}", {
-        "left out by the policy": f"{wrong} AND NOT {within}",
-        "left as they were, being stale doubles": f"{rule.on_old_rule_only} AND {left_out}",
-        "that no rule gives": f"{rule.on_neither_rule} AND NOT ({wrong})",
-    }
-
-
-def _old_rule(subject: Subject) -> tuple[str, Mapping[str, str]]:
-    """The same for releases before 2.3.0."""
+def _wrong(subject: Subject) -> str:
+    """Rows that are on another rule than the release's, as nothing excuses."""
     rule = Normalisation(subject.policy)
-    return rule.on_new_rule_only, {"that no rule gives": rule.on_neither_rule}
-
-
-def _counts(subject: Subject, conditions: Mapping[str, str]) -> dict[str, int]:
-    """Rows with a level that meet each condition; ``all``: those that meet none."""
-    sums = ", ".join(f"IFNULL(SUM({condition}), 0)" for condition in conditions.values())
-    row = subject.session.one(f"SELECT COUNT(*), {sums} FROM {TABLE} h WHERE h.ServiceLevel <> 0", ())
-    total, *found = map(int, row or ())
-    return {"all": total - sum(found), **dict(zip(conditions, found, strict=True))}
+    if not subject.is_new:
+        return rule.on_new_rule_only
+    left_out = is_left_out() if LEFT_OUT in subject.live.tables else "FALSE"
+    return f"{rule.on_wrong_rule} AND NOT {left_out} AND {within_backfill(subject.policy)}"
 
 
 def _places(subject: Subject, condition: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from apelschema import sql
 from apelschema.steps.backfill import TABLE, has_twin
-from apelschema.steps.sources import HYBRID_KEY, has_copied, has_source
+from apelschema.steps.sources import HYBRID_KEY, has_copied, has_source, with_neighbours
 from apelschema.verify.base import CheckResult, Subject, rows
 
 ID: Final = "stale"
@@ -17,7 +17,8 @@ def check(subject: Subject) -> CheckResult:
     """Both kinds in one pass; a source is sought only for rows that have such a neighbour."""
     gone = f"NOT {has_source()} AND NOT {has_copied(typed=subject.is_new)}"
     row = subject.session.one(
-        f"SELECT IFNULL(SUM({has_twin()} AND {gone}), 0), IFNULL(SUM({_has_elsewhere()} AND {gone}), 0) FROM {TABLE} h"
+        f"SELECT IFNULL(SUM({has_twin()} AND {gone}), 0), IFNULL(SUM({_has_elsewhere()} AND {gone}), 0)"
+        f" FROM {with_neighbours('h')}"
     )
     twins, elsewhere = map(int, row or (0, 0))
     counted = {

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from apelschema import ledger, names
+from apelschema import ledger, ledger_sums, names
 from apelschema.facts import Place
 from apelschema.names import SI2K
 from apelschema.policy import Policy
@@ -53,7 +53,7 @@ def _with_blanks(subject: Subject) -> set[str]:
     """Types that are also spelt with blanks behind where these make another type: the ledger does not part the two."""
     kind = "h.ServiceLevelType"
     found = subject.session.rows(
-        f"SELECT DISTINCT {ledger.type_label(kind)} FROM {TABLE} h WHERE {kind} <> RTRIM({kind})"
+        f"SELECT DISTINCT {ledger_sums.type_label(kind)} FROM {TABLE} h WHERE {kind} <> RTRIM({kind})"
     )
     return {str(each) for (each,) in found}
 
@@ -76,7 +76,7 @@ def _before(subject: Subject, run: int, kinds: list[str]) -> dict[tuple[str, int
 
 
 def _now(subject: Subject, kinds: list[str]) -> dict[tuple[str, int, int, int], Figures]:
-    kind = ledger.type_label("h.ServiceLevelType")
+    kind = ledger_sums.type_label("h.ServiceLevelType")
     sums = ", ".join(f"SUM(h.{column})" for column in _COLUMNS)
     found = subject.session.rows(
         f"SELECT {kind}, h.SiteID, h.Year, h.Month, {sums} FROM {TABLE} h WHERE {kind} IN %s"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from apelschema import ledger, names
+from apelschema import ledger, ledger_sums, names
 from apelschema.db.connect import Target
 from apelschema.db.session import Session
 from tests.conftest import MakeDatabase, OpenSession
@@ -36,7 +36,7 @@ def db(installed: Target) -> Iterator[Session]:
     """A session in it; its rows are gone after the test."""
     with Session(installed) as db:
         yield db
-        for table in (*ledger.TABLES, *names.LOOKUP_TABLES, names.LEDGER, ledger.TAKEN):
+        for table in (*ledger_sums.TABLES, *names.LOOKUP_TABLES, names.LEDGER, ledger.TAKEN):
             db.execute(f"DELETE FROM {table}")
 
 
@@ -83,12 +83,12 @@ def test_sums_are_those_of_the_rows_in_either_shape(
     assert found["NormalisedSummaries", 2024, 3, type_of_copies] == (1, 10, 1000, 1000, 10000, 10000, *month)
     assert found["SyncRecords", 2024, 1, ""] == (1, 12, None, None, None, None, None, None)
     assert found["HybridSuperSummaries", 2024, 1, "hepspec"][:5] == (1, 1, 1000, 1000, 10000)
-    assert {key[0] for key in found} == set(ledger.TABLES)
+    assert {key[0] for key in found} == set(ledger_sums.TABLES)
 
 
 def test_jobs_are_read_in_the_covering_index_alone(db: Session):
     fill(db)
-    (plan,) = db.dicts(f"EXPLAIN FORMAT=TRADITIONAL {ledger._Shape.of(db).sums('JobRecords')}")
+    (plan,) = db.dicts(f"EXPLAIN FORMAT=TRADITIONAL {ledger_sums.Shape.of(db).sums('JobRecords', 'TRUE')}")
     in_index = plan["key"] == "SummaryIdx" and "Using index" in plan["Extra"]
     assert in_index == db.server.keeps_to_a_forced_index
 

@@ -13,6 +13,7 @@ from apelschema.db.session import Session
 from apelschema.db.stored import put_back, read_stored
 from apelschema.procedures import create_statement
 from apelschema.sample import Sample, build
+from apelschema.verify.probes import views
 from tests.db.test_verify import detail, failed, statuses
 from tests.support.broken import broken
 from tests.support.calls import load_normalised, load_summary, summarise
@@ -230,7 +231,12 @@ def other_view(db: Session, name: str, old: str, new: str) -> Iterator[None]:
         ("P11", "VSuperSummaries", "h.NumberOfJobs", "h.NumberOfJobs + 1 AS NumberOfJobs"),
     ],
 )
-def test_view_that_shows_something_else_is_named_by_probe(db: Session, name: str, view: str, old: str, new: str):
+@pytest.mark.parametrize("most_in_full", [views.MOST_IN_FULL, 0])
+def test_view_that_shows_something_else_is_named_by_probe(  # of a large table on chosen sites and months
+    db: Session, monkeypatch: pytest.MonkeyPatch, name: str, view: str, old: str, new: str, most_in_full: int
+):
+    monkeypatch.setattr(views, "MOST_IN_FULL", most_in_full)
+    assert failed(verify.run(db)) == []
     with other_view(db, view, old, new):
         report = verify.run(db)
     assert name in failed(report)
@@ -330,3 +336,24 @@ def test_morning_after(morning: Session):
     assert statuses(report)["replaced"] == "unproved"
     assert "SITE-A, 2024-01: 3 jobs in place of 10, in 1 keys" in detail(report, "replaced")
     assert "wait for the next" in detail(report, "P1")
+
+
+def test_morning_after_a_run_that_had_little_to_write(morning: Session):
+    """Rows that did not change keep their time; the mark tells that the summariser was at work."""
+    morning.execute(f"UPDATE {HYBRID} SET UpdateTime = UpdateTime - INTERVAL 3 DAY")
+    assert statuses(verify.run(morning))["first-run"] == "pass"
+    morning.execute("DELETE FROM apelschema_marks")
+    assert statuses(verify.run(morning))["first-run"] == "skipped"
+
+
+def test_a_source_from_long_before_the_last_run_does_not_wait_for_the_next(morning: Session):
+    """The row that it has changed since is older than the source: a summariser was there in between."""
+    morning.execute(
+        "UPDATE apelschema_runs SET StartedAt = StartedAt - INTERVAL 9 DAY, EndedAt = EndedAt - INTERVAL 9 DAY"
+    )
+    morning.execute(f"UPDATE {HYBRID} SET UpdateTime = UpdateTime - INTERVAL 8 DAY")
+    change = "UPDATE Summaries SET NumberOfJobs = NumberOfJobs + 1, UpdateTime = NOW() - INTERVAL {} LIMIT 1"
+    morning.execute(change.format("4 DAY"))
+    assert "P1" in failed(verify.run(morning))
+    morning.execute("UPDATE Summaries SET UpdateTime = NOW() - INTERVAL 4 HOUR")
+    assert "P1" not in failed(verify.run(morning))

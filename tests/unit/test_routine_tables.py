@@ -26,6 +26,11 @@ def test_words_in_the_tables_of_routines(routine: str, words: list[str]):
     assert names.REPLACED in text
 
 
+@pytest.mark.parametrize(("routine", "mark"), routine_tables.FIRST_MARKS.items())
+def test_marks_of_first_runs(routine: str, mark: str):
+    assert f"'{mark}'" in procedures.text("routine", routine, "2.3.0")
+
+
 @pytest.mark.parametrize("routine", procedures.names("routine", "2.3.0"))
 def test_no_routine_ends_a_transaction_or_changes_a_table(routine: str):
     statements = procedures.text("routine", routine, "2.3.0").upper()

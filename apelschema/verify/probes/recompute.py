@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from apelschema import sql
+from apelschema import facts, sql
 from apelschema.facts import Place
 from apelschema.names import NO_INFRASTRUCTURE, SAID_NOTHING
 from apelschema.sql import LARGEST, Normalisation, within_backfill
@@ -68,10 +68,10 @@ def differing(subject: Subject) -> list[Differing]:
 
 
 def last_summarised(subject: Subject) -> datetime | None:
-    """When a summariser last wrote, if it did since the last run: until then a source may never have been used."""
-    last, run = subject.session.value(f"SELECT MAX(UpdateTime) FROM {TABLE}"), subject.baseline
+    """When a summariser was last at work, if since the last run: until then a source may never have been used."""
+    last, run = facts.last_summarised(subject.session), subject.baseline
     since = (run.ended or run.began) if run else None
-    return last if isinstance(last, datetime) and (since is None or last > since) else None
+    return last if last is not None and (since is None or last > since) else None
 
 
 def _sites(subject: Subject) -> list[int]:
@@ -89,7 +89,8 @@ def _count(subject: Subject, source: str, site: int) -> int:
 
 
 def _in_detail(subject: Subject, source: str, site: int, last: str) -> Iterator[Differing]:
-    waits = f"g.UpdateTime > IFNULL(h.UpdateTime, '{last}')"
+    # Rows that did not change keep their time: of older sources all were seen, but for what came during the run.
+    waits = f"g.UpdateTime > GREATEST(IFNULL(h.UpdateTime, '{last}'), '{last}' - INTERVAL 1 DAY)"
     excused = f"({waits} OR {was_found(subject, 'h', 'g')})"
     sums = ", ".join(
         (

@@ -1,0 +1,129 @@
+"""Large tables are added up in parts on several connections: the sums are the same, and what differs is found."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apelschema import checksums, key_ranges, ledger, verify
+from apelschema.checksums import Scope
+from apelschema.db.connect import Target
+from apelschema.db.errors import DatabaseError
+from apelschema.db.session import Session
+from apelschema.db.side_by_side import side_by_side
+from apelschema.key_ranges import ranges
+from apelschema.ledger_sums import TABLES
+from apelschema.names import CHECKSUMS, LEDGER
+from apelschema.row_differences import Comparison
+from apelschema.sample import Sample, build
+from tests.db.test_verify import failed
+from tests.support.install import install
+from tests.support.runs import upgrade
+from tests.support.servers import TestServer
+
+SMALL, WHOLE, PARTED = 50, 1, 2
+"""Rows of a part; a run of which all is taken at once, and one in parts."""
+
+
+@pytest.fixture(scope="module")
+def place(server: TestServer) -> Iterator[Target]:
+    """A sample at the newest release, of which the sums are taken both ways."""
+    target = server.create_database()
+    with Session(target) as db:
+        install(db, "2.2.1")
+        build(db, Sample(jobs=900, sites=4))
+    upgrade(target, "2.5.0")
+    with Session(target) as db, pytest.MonkeyPatch.context() as patched:
+        for run in (100 + WHOLE, 100 + PARTED):
+            checksums.take(db, run, Scope(figures=True))
+            ledger.take(db, run, ledger.BEFORE)
+            patched.setattr(key_ranges, "ROWS", SMALL)
+    yield target
+    server.drop_database(target)
+
+
+@pytest.fixture
+def db(place: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    monkeypatch.setattr(key_ranges, "ROWS", SMALL)
+    with Session(place) as session:
+        yield session
+
+
+def test_sums_in_parts_are_those_of_the_whole(db: Session):
+    for table, key in ((CHECKSUMS, "SourceTable, SiteID, Year, Month, Cell"), (LEDGER, "SourceTable, SiteID, Year")):
+        whole, parted = (
+            [row[1:] for row in db.rows(f"SELECT * FROM {table} WHERE Run = %s ORDER BY {key}, 5, 6, 7", (100 + run,))]
+            for run in (WHOLE, PARTED)
+        )
+        assert len(whole) > 100
+        assert parted == whole
+
+
+@pytest.mark.parametrize("table", [*TABLES, "SuperSummaries"])
+def test_every_row_is_in_one_part(db: Session, table: str):
+    parts = ranges(db, table, by_month=table != "JobRecords")
+    found = sum(db.value(f"SELECT COUNT(*) FROM {table} t WHERE {part}") for part in parts)
+    assert found == db.value(f"SELECT COUNT(*) FROM {table}")
+    assert table in ("SyncRecords", "SuperSummaries") or len(parts) > 1
+
+
+@settings(max_examples=30)
+@given(
+    places=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 13)), max_size=20, unique=True), parts=st.integers(1, 9)
+)
+def test_parts_neither_overlap_nor_leave_out(places: list[tuple[int, int]], parts: int):
+    bounds = key_ranges._spread(sorted(places), parts)
+    conditions = [part.replace("t.SiteID", "s").replace("t.Month", "m") for part in key_ranges._conditions(bounds, "t")]
+    python = [
+        each.replace("TRUE", "True").replace(" = ", " == ").replace("AND", "and").replace("OR", "or")
+        for each in conditions
+    ]
+    for s in range(-1, 11):
+        for m in range(15):
+            assert sum(bool(eval(each, {"s": s, "m": m})) for each in python) == 1
+
+
+def test_parts_are_read_by_the_range_of_the_key(db: Session):
+    part = ranges(db, "HybridSuperSummaries")[2]
+    rows = db.value(f"SELECT COUNT(*) FROM HybridSuperSummaries t WHERE {part}")
+    before = _read(db)
+    assert db.value(f"SELECT SUM(t.WallDuration) FROM HybridSuperSummaries t WHERE {part}") > 0
+    assert _read(db) - before < rows + 20
+
+
+def test_verification_of_a_large_database_finds_what_differs(db: Session, place: Target):
+    assert failed(verify.run(db)) == []
+    taken = checksums.taken(db, 100 + PARTED)
+    assert taken is not None
+    assert Comparison(db, taken).differences == []
+    site, year, month = db.rows("SELECT SiteID, Year, Month FROM HybridSuperSummaries ORDER BY RAND(7) LIMIT 1")[0]
+    key = f"SiteID = {site} AND Year = {year} AND Month = {month} LIMIT 1"
+    with Session(place) as other:
+        other.execute(
+            f"UPDATE HybridSuperSummaries SET WallDuration = WallDuration + 1, UpdateTime = UpdateTime WHERE {key}"
+        )
+        try:
+            assert [each.place for each in Comparison(db, taken).differences] == [(site, year, month)]
+            assert [each.place for each in ledger.live_differences(db, 100 + PARTED)] == [(site, year, month)]
+        finally:
+            other.execute(
+                f"UPDATE HybridSuperSummaries SET WallDuration = WallDuration - 1, UpdateTime = UpdateTime WHERE {key}"
+            )
+
+
+def test_error_of_a_part_comes_through_and_the_sessions_end(db: Session):
+    def work(number: int, session: Session) -> int:
+        return int(session.value(f"SELECT {number} FROM {'nowhere' if number == 3 else 'Sites'} LIMIT 1"))
+
+    before = db.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE()")
+    found = side_by_side(db, [partial(work, number) for number in range(1, 9)])
+    assert [next(found), next(found)] == [1, 2]
+    with pytest.raises(DatabaseError):
+        list(found)
+    assert db.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE()") <= before
+
+
+def _read(db: Session) -> int:
+    return sum(int(value) for _, value in db.rows("SHOW SESSION STATUS LIKE 'Handler_read%'"))
