@@ -210,6 +210,30 @@ def test_p16_a_summariser_whose_snapshot_is_old(installed: MakeInstalled, isolat
     assert published(db).jobs == 10
 
 
+@pytest.mark.parametrize("isolation", LEVELS)
+def test_p16_a_copy_that_is_right_already_is_not_taken_for_stale_by_an_old_snapshot(
+    installed: MakeInstalled, isolation: str
+):
+    """It stands as its source came back while the transaction was open, so its time tells nothing."""
+    db = installed()
+    load_normalised(db, serviceLevelType="hepscore23")
+    assert summarise(db) == {}
+    db.execute("CREATE TEMPORARY TABLE kept SELECT * FROM HybridSuperSummaries")
+    load_normalised(db, serviceLevelType="None")
+    assert summarise(db) == {}
+    db.execute("INSERT INTO HybridSuperSummaries SELECT * FROM kept")
+    with programs_session(db.target, isolation) as summariser:
+        summariser.rows("SELECT * FROM NormalisedSummaries")
+        load_normalised(db, serviceLevelType="hepscore23")
+        if error_of(lambda: call(summariser, "CopyNormalisedSummaries")) == errors.CHANGED_SINCE_READ:
+            summariser.execute("ROLLBACK")  # MariaDB 11.8 refuses, and it runs again
+            call(summariser, "CopyNormalisedSummaries")
+        summariser.execute("COMMIT")
+    assert count(db, "HybridSuperSummaries", "t.ServiceLevelType = 'hepscore23'") == 1
+    assert summarise(db) == {}
+    assert published(db).jobs == 10
+
+
 def _both_classes(db: Session, untyped: str, typed: str) -> None:
     """As a caller in autocommit leaves it that died between the statements of ReplaceNormalisedSummary."""
     load_normalised(db, serviceLevelType="None", numberOfJobs=10)

@@ -28,7 +28,8 @@ def statements(routine: str, start: str, release: str) -> list[str]:
 
 def explained(db: Session, statement: str) -> list[dict[str, str]]:
     """EXPLAIN's rows as text, by column, for the query in a statement."""
-    rows = db.dicts(f"EXPLAIN FORMAT=TRADITIONAL {statement[statement.index('SELECT') :]}")
+    query = statement[statement.index("SELECT") :].partition("ON DUPLICATE KEY")[0]
+    rows = db.dicts(f"EXPLAIN FORMAT=TRADITIONAL {query}")
     return [{name: str(value) for name, value in row.items()} for row in rows]
 
 
@@ -62,7 +63,7 @@ def filled(installed: MakeInstalled, release: str) -> Session:
 
 
 def test_jobs_are_read_in_the_order_of_the_index(filled: Session, release: str):
-    by_index, level_zero = statements("SummariseJobs", "REPLACE INTO", release)
+    by_index, level_zero = statements("SummariseJobs", "INSERT INTO Hybrid", release)
     (row,) = explained(filled, by_index)
     assert row["key"] == "SummaryIdx"
     assert "temporary" not in row["Extra"]
@@ -73,15 +74,25 @@ def test_jobs_are_read_in_the_order_of_the_index(filled: Session, release: str):
 
 
 def test_summaries_meet_normalised_ones_by_key(filled: Session, release: str):
-    (statement,) = statements("NormaliseSummaries", "REPLACE INTO", release)
-    summaries, normalised = explained(filled, statement)
+    compared, everything = statements("NormaliseSummaries", "INSERT INTO Hybrid", release)
+    summaries, normalised = explained(filled, everything.replace("everything", "TRUE"))
     assert summaries["table"] == "s"
     assert (normalised["table"], normalised["key"]) == ("n", "PRIMARY")
+    summaries, hybrid = explained(filled, compared)
+    assert summaries["table"] == "s"
+    assert (hybrid["table"], hybrid["key"]) == ("h", "PRIMARY")
 
 
 def test_copying_reads_the_source_once(filled: Session, release: str):
-    mark, plain, with_level_zero = statements("CopyNormalisedSummaries", "REPLACE INTO", release)
+    mark, first = statements("CopyNormalisedSummaries", "REPLACE INTO", release)
+    compared, plain, with_level_zero = statements("CopyNormalisedSummaries", "INSERT INTO Hybrid", release)
     assert [row["table"] for row in explained(filled, plain)] == ["n"]
+    copies, hybrid = explained(filled, compared)
+    assert copies["table"] == "n"
+    assert (hybrid["table"], hybrid["key"]) == ("h", "PRIMARY")
+    assert all(
+        row["type"] != "ALL" for row in explained(filled, first.replace("startedAt", "NOW()")) if row["table"] == "h"
+    )
     sites = [row for row in explained(filled, mark.replace("startedAt", "NOW()")) if row["table"] == "n"]
     assert {row["Extra"] for row in sites} == {"Using index for group-by"}
     jobs = next(row for row in explained(filled, with_level_zero) if row["table"] == "r")

@@ -1,8 +1,8 @@
 CREATE PROCEDURE CopyNormalisedSummaries ()
-copyNormalised: BEGIN
+BEGIN
     DECLARE startedAt, since DATETIME;
     DECLARE sent, removed BIGINT;
-    DECLARE levelZero, nothingLeft, stands BOOLEAN DEFAULT FALSE;
+    DECLARE seesThePast, levelZero, everything, nothingLeft, stands BOOLEAN DEFAULT FALSE;
     DECLARE standingType, itsType VARCHAR(50);
     DECLARE standingUpdated, itsUpdated, itsEarliest, itsLatest DATETIME;
     DECLARE itsSite, itsMonth, itsYear, itsUser, itsVO, itsGroup, itsRole, itsHost INT;
@@ -12,12 +12,10 @@ copyNormalised: BEGIN
     DECLARE itsWall, itsCpu, itsNormalisedWall, itsNormalisedCpu, itsJobs BIGINT UNSIGNED;
 
     BEGIN
-        -- So that loaders need not wait for what is read here, nor lose messages to a deadlock: REPLACE ... SELECT
+        -- So that loaders need not wait for what is read here, nor lose messages to a deadlock: INSERT ... SELECT
         -- locks what it reads at REPEATABLE READ. For this transaction alone; where one is open already (1568) it
         -- stays as it is. InnoDB refuses to write at READ COMMITTED to a binary log of statements.
-        DECLARE CONTINUE HANDLER FOR 1568
-        BEGIN
-        END;
+        DECLARE CONTINUE HANDLER FOR 1568 SET seesThePast = TRUE;
 
         IF NOT (@@GLOBAL.log_bin AND @@SESSION.binlog_format = 'STATEMENT') THEN
             SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
@@ -56,6 +54,38 @@ copyNormalised: BEGIN
         END;
 
         BEGIN
+            -- Is none of them there yet? Then there is nothing to compare with. Where that cannot be written down,
+            -- they are compared.
+            DECLARE CONTINUE HANDLER FOR
+                1017, 1036, 1048, 1054, 1062, 1114, 1142, 1143, 1146, 1264, 1265, 1356, 1364, 1366, 1406,
+                1449, 1467, 1471, 1932
+            BEGIN
+            END;
+
+            SET everything = FALSE;
+            REPLACE INTO apelschema_marks (Name, MarkTime)
+            SELECT 'first copies', startedAt
+            FROM (
+                SELECT
+                    n.SiteID, n.Month, n.Year, n.GlobalUserNameID, n.VOID, n.VORoleID, n.VOGroupID,
+                    n.SubmitHostId
+                FROM NormalisedSummaries AS n
+                LIMIT 1
+            ) AS n
+            LEFT JOIN HybridSuperSummaries AS h ON h.SiteID = n.SiteID
+                AND h.Month = n.Month
+                AND h.Year = n.Year
+                AND h.GlobalUserNameID = n.GlobalUserNameID
+                AND h.VOID = n.VOID
+                AND h.VORoleID = n.VORoleID
+                AND h.VOGroupID = n.VOGroupID
+                AND h.SubmitHostId = n.SubmitHostId
+                AND h.ServiceLevel = 0
+            WHERE h.SiteID IS NULL;
+            SET everything = ROW_COUNT() > 0;
+        END;
+
+        BEGIN
             -- As above, for a caller in autocommit, where each statement is a transaction.
             DECLARE CONTINUE HANDLER FOR 1568
             BEGIN
@@ -67,30 +97,135 @@ copyNormalised: BEGIN
         END;
 
         IF NOT levelZero THEN
-            REPLACE INTO HybridSuperSummaries (
-                SiteID, Month, Year, GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId,
-                Infrastructure, InfrastructureDescription, ServiceLevelType, ServiceLevel, NodeCount, Processors,
-                EarliestEndTime, LatestEndTime, WallDuration, CpuDuration, NormalisedWallDuration,
-                NormalisedCpuDuration, NumberOfJobs
-            )
-            SELECT
-                n.SiteID, n.Month, n.Year, n.GlobalUserNameID, n.VOID, n.VOGroupID, n.VORoleID,
-                n.SubmitHostId,
-                IF(
-                    LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'),
-                    'None',
-                    n.Infrastructure
-                ),
-                n.InfrastructureDescription,
-                IF(LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'), '', LOWER(TRIM(n.ServiceLevelType))),
-                0, n.NodeCount, n.Processors, n.EarliestEndTime, n.LatestEndTime, n.WallDuration,
-                n.CpuDuration, n.NormalisedWallDuration, n.NormalisedCpuDuration, n.NumberOfJobs
-            FROM NormalisedSummaries AS n;
+            IF NOT everything THEN
+                BEGIN
+                    -- Only a label in another spelling than it is to have can bring these. Two such rows may have
+                    -- one key, and the one that stands would let the other be written, in turns every night: the
+                    -- statement fails as a whole, and the next one writes all in the order of the source.
+                    DECLARE CONTINUE HANDLER FOR 1048, 1265 SET everything = TRUE;
+
+                    -- Only rows that do not stand as they would be written, byte for byte. VALUES(), because
+                    -- MariaDB 10.5 has nothing else.
+                    INSERT INTO HybridSuperSummaries (
+                        SiteID, Month, Year, GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId,
+                        Infrastructure, InfrastructureDescription, ServiceLevelType, ServiceLevel,
+                        NodeCount, Processors,
+                        EarliestEndTime, LatestEndTime, WallDuration, CpuDuration, NormalisedWallDuration,
+                        NormalisedCpuDuration, NumberOfJobs
+                    )
+                    SELECT
+                        n.SiteID, n.Month, n.Year, n.GlobalUserNameID, n.VOID, n.VOGroupID, n.VORoleID,
+                        n.SubmitHostId, n.Infrastructure, n.InfrastructureDescription,
+                        n.ServiceLevelType, 0, n.NodeCount,
+                        n.Processors, n.EarliestEndTime, n.LatestEndTime, n.WallDuration, n.CpuDuration,
+                        n.NormalisedWallDuration, n.NormalisedCpuDuration, n.NumberOfJobs
+                    FROM (
+                        SELECT
+                            n.SiteID, n.Month, n.Year, n.GlobalUserNameID, n.VOID, n.VOGroupID, n.VORoleID,
+                            n.SubmitHostId,
+                            IF(
+                                LOWER(TRIM(n.Infrastructure)) IN ('', 'none', 'null')
+                                    AND CAST(n.Infrastructure AS BINARY) <> 'None',
+                                NULL,
+                                n.Infrastructure
+                            ) AS Infrastructure, n.InfrastructureDescription,
+                            IF(
+                                CAST(n.ServiceLevelType AS BINARY) = CAST(LOWER(TRIM(n.ServiceLevelType)) AS BINARY)
+                                    AND n.ServiceLevelType NOT IN ('none', 'null'),
+                                n.ServiceLevelType,
+                                NULL
+                            ) AS ServiceLevelType,
+                            n.NodeCount, n.Processors, n.EarliestEndTime, n.LatestEndTime, n.WallDuration,
+                            n.CpuDuration, n.NormalisedWallDuration, n.NormalisedCpuDuration, n.NumberOfJobs
+                        FROM NormalisedSummaries AS n
+                    ) AS n
+                    LEFT JOIN HybridSuperSummaries AS h ON h.SiteID = n.SiteID
+                        AND h.Month = n.Month
+                        AND h.Year = n.Year
+                        AND h.GlobalUserNameID = n.GlobalUserNameID
+                        AND h.VOID = n.VOID
+                        AND h.VORoleID = n.VORoleID
+                        AND h.VOGroupID = n.VOGroupID
+                        AND h.SubmitHostId = n.SubmitHostId
+                        AND h.Infrastructure = n.Infrastructure
+                        AND h.ServiceLevelType = n.ServiceLevelType
+                        AND h.ServiceLevel = 0
+                        AND h.NodeCount = n.NodeCount
+                        AND h.Processors = n.Processors
+                        AND CAST(h.Infrastructure AS BINARY) = CAST(n.Infrastructure AS BINARY)
+                        AND CAST(h.ServiceLevelType AS BINARY) = CAST(n.ServiceLevelType AS BINARY)
+                        AND h.InfrastructureDescription <=> n.InfrastructureDescription
+                        AND CAST(h.InfrastructureDescription AS BINARY) <=> CAST(n.InfrastructureDescription AS BINARY)
+                        AND h.EarliestEndTime <=> n.EarliestEndTime
+                        AND h.LatestEndTime <=> n.LatestEndTime
+                        AND h.WallDuration <=> n.WallDuration
+                        AND h.CpuDuration <=> n.CpuDuration
+                        AND h.NormalisedWallDuration <=> n.NormalisedWallDuration
+                        AND h.NormalisedCpuDuration <=> n.NormalisedCpuDuration
+                        AND h.NumberOfJobs <=> n.NumberOfJobs
+                    WHERE h.SiteID IS NULL
+                    ON DUPLICATE KEY UPDATE
+                        Infrastructure = VALUES(Infrastructure),
+                        InfrastructureDescription = VALUES(InfrastructureDescription),
+                        ServiceLevelType = VALUES(ServiceLevelType),
+                        EarliestEndTime = VALUES(EarliestEndTime),
+                        LatestEndTime = VALUES(LatestEndTime),
+                        WallDuration = VALUES(WallDuration),
+                        CpuDuration = VALUES(CpuDuration),
+                        NormalisedWallDuration = VALUES(NormalisedWallDuration),
+                        NormalisedCpuDuration = VALUES(NormalisedCpuDuration),
+                        NumberOfJobs = VALUES(NumberOfJobs);
+                END;
+            END IF;
+
+            IF everything THEN
+                BEGIN
+                    -- As above, for a caller in autocommit, where each statement is a transaction.
+                    DECLARE CONTINUE HANDLER FOR 1568
+                    BEGIN
+                    END;
+
+                    IF NOT (@@GLOBAL.log_bin AND @@SESSION.binlog_format = 'STATEMENT') THEN
+                        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+                    END IF;
+                END;
+
+                INSERT INTO HybridSuperSummaries (
+                    SiteID, Month, Year, GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId,
+                    Infrastructure, InfrastructureDescription, ServiceLevelType, ServiceLevel, NodeCount, Processors,
+                    EarliestEndTime, LatestEndTime, WallDuration, CpuDuration, NormalisedWallDuration,
+                    NormalisedCpuDuration, NumberOfJobs
+                )
+                SELECT
+                    n.SiteID, n.Month, n.Year, n.GlobalUserNameID, n.VOID, n.VOGroupID, n.VORoleID,
+                    n.SubmitHostId,
+                    IF(
+                        LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'),
+                        'None',
+                        n.Infrastructure
+                    ),
+                    n.InfrastructureDescription,
+                    IF(LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'), '', LOWER(TRIM(n.ServiceLevelType))),
+                    0, n.NodeCount, n.Processors, n.EarliestEndTime, n.LatestEndTime, n.WallDuration,
+                    n.CpuDuration, n.NormalisedWallDuration, n.NormalisedCpuDuration, n.NumberOfJobs
+                FROM NormalisedSummaries AS n
+                ON DUPLICATE KEY UPDATE
+                    Infrastructure = VALUES(Infrastructure),
+                    InfrastructureDescription = VALUES(InfrastructureDescription),
+                    ServiceLevelType = VALUES(ServiceLevelType),
+                    EarliestEndTime = VALUES(EarliestEndTime),
+                    LatestEndTime = VALUES(LatestEndTime),
+                    WallDuration = VALUES(WallDuration),
+                    CpuDuration = VALUES(CpuDuration),
+                    NormalisedWallDuration = VALUES(NormalisedWallDuration),
+                    NormalisedCpuDuration = VALUES(NormalisedCpuDuration),
+                    NumberOfJobs = VALUES(NumberOfJobs);
+            END IF;
         ELSE
             -- A key may have a source of level 0 beside the normalised summary: the sum of both, as
             -- SummariseJobs and NormaliseSummaries write it too, or once where all figures are the same
             -- (one month by two routes).
-            REPLACE INTO HybridSuperSummaries (
+            INSERT INTO HybridSuperSummaries (
                 SiteID, Month, Year, GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId,
                 Infrastructure, InfrastructureDescription, ServiceLevelType, ServiceLevel, NodeCount, Processors,
                 EarliestEndTime, LatestEndTime, WallDuration, CpuDuration, NormalisedWallDuration,
@@ -268,7 +403,18 @@ copyNormalised: BEGIN
                 AND b.NodeCount = n.NodeCount
                 AND b.Processors = n.Processors
                 AND b.ServiceLevelType = n.ServiceLevelType
-                AND b.Infrastructure = n.Infrastructure;
+                AND b.Infrastructure = n.Infrastructure
+            ON DUPLICATE KEY UPDATE
+                Infrastructure = VALUES(Infrastructure),
+                InfrastructureDescription = VALUES(InfrastructureDescription),
+                ServiceLevelType = VALUES(ServiceLevelType),
+                EarliestEndTime = VALUES(EarliestEndTime),
+                LatestEndTime = VALUES(LatestEndTime),
+                WallDuration = VALUES(WallDuration),
+                CpuDuration = VALUES(CpuDuration),
+                NormalisedWallDuration = VALUES(NormalisedWallDuration),
+                NormalisedCpuDuration = VALUES(NormalisedCpuDuration),
+                NumberOfJobs = VALUES(NumberOfJobs);
         END IF;
 
         BEGIN
@@ -290,7 +436,7 @@ copyNormalised: BEGIN
         WHERE since IS NULL OR n.UpdateTime >= since;
 
         IF sent = 0 THEN
-            LEAVE copyNormalised;
+            LEAVE copying;
         END IF;
 
         SET removed = 0;
@@ -443,7 +589,7 @@ copyNormalised: BEGIN
         END IF;
     END LOOP;
 
-    BEGIN
+    staleCopies: BEGIN
         -- Copies whose source was replaced. One goes only when it is a copy for certain (level 0, and
         -- normalised or without any duration), its source is gone, what replaced it stands in the source table
         -- and here, and no job or summary of level 0 is behind the key. All else stays, also what is of another
@@ -542,8 +688,6 @@ copyNormalised: BEGIN
                                 LOWER(TRIM(n.ServiceLevelType))
                             )
                         AND c.ServiceLevel = 0
-                        -- Written above, in this run: at REPEATABLE READ n may show what is gone by now.
-                        AND c.UpdateTime >= startedAt
                 )
             GROUP BY
                 h.UpdateTime, h.SiteID, h.Month, h.Year, h.GlobalUserNameID, h.VOID, h.VOGroupID,
@@ -552,6 +696,10 @@ copyNormalised: BEGIN
                 h.WallDuration, h.CpuDuration, h.NormalisedWallDuration, h.NormalisedCpuDuration,
                 h.NumberOfJobs;
         DECLARE CONTINUE HANDLER FOR NOT FOUND SET nothingLeft = TRUE;
+
+        IF sent = 0 THEN
+            LEAVE staleCopies;
+        END IF;
 
         SET nothingLeft = FALSE;
         OPEN stale;
@@ -568,7 +716,55 @@ copyNormalised: BEGIN
 
             SET stands = TRUE;
 
-            IF levelZero THEN
+            IF seesThePast THEN
+                -- The transaction was open before: what it looked at may be older than what it copied. Its copying
+                -- has locked these rows already.
+                SELECT
+                    IFNULL(MAX(
+                        IF(
+                            LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'),
+                            '',
+                            LOWER(TRIM(n.ServiceLevelType))
+                        ) <> itsType
+                            AND (
+                                LOWER(TRIM(n.ServiceLevelType)) IN ('', 'none', 'null')
+                                OR LOWER(TRIM(itsType)) IN ('', 'none', 'null')
+                                OR LOWER(TRIM(itsType)) = LOWER(TRIM(n.ServiceLevelType))
+                            )
+                            AND IF(
+                                LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'),
+                                'None',
+                                n.Infrastructure
+                            ) = itsInfrastructure
+                    ), FALSE)
+                    AND NOT IFNULL(MAX(
+                        IF(
+                            LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'),
+                            '',
+                            LOWER(TRIM(n.ServiceLevelType))
+                        ) = itsType
+                            AND IF(
+                                LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'),
+                                'None',
+                                n.Infrastructure
+                            ) = itsInfrastructure
+                    ), FALSE)
+                INTO stands
+                FROM NormalisedSummaries AS n
+                WHERE n.SiteID = itsSite
+                    AND n.Month = itsMonth
+                    AND n.Year = itsYear
+                    AND n.GlobalUserNameID = itsUser
+                    AND n.VOID = itsVO
+                    AND n.VORoleID = itsRole
+                    AND n.VOGroupID = itsGroup
+                    AND n.SubmitHostId = itsHost
+                    AND n.NodeCount = itsNodes
+                    AND n.Processors = itsProcessors
+                LOCK IN SHARE MODE;
+            END IF;
+
+            IF stands AND levelZero THEN
                 -- Here, where the key is constant, and not above, where MariaDB might read all of JobRecords.
                 SELECT NOT EXISTS (
                     SELECT 1

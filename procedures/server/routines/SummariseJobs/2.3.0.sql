@@ -3,7 +3,7 @@ BEGIN
     DECLARE mustFold BOOLEAN DEFAULT FALSE;
 
     BEGIN
-        -- So that loaders need not wait for what is read here, nor lose messages to a deadlock: REPLACE ... SELECT
+        -- So that loaders need not wait for what is read here, nor lose messages to a deadlock: INSERT ... SELECT
         -- locks what it reads at REPEATABLE READ. For this transaction alone; where one is open already (1568) it
         -- stays as it is. InnoDB refuses to write at READ COMMITTED to a binary log of statements.
         DECLARE CONTINUE HANDLER FOR 1568
@@ -22,7 +22,8 @@ BEGIN
         -- By the bare columns, in the order of SummaryIdx, which then serves the groups one after the other.
         -- 'None' in any other spelling becomes NULL here: two such groups may be one, so the statement
         -- fails as a whole and the next one does all the work. That costs nothing where there are none.
-        REPLACE INTO HybridSuperSummaries (
+        -- A row that stands as it would be written is not written: VALUES(), because MariaDB 10.5 has nothing else.
+        INSERT INTO HybridSuperSummaries (
             SiteID,
             Month,
             Year,
@@ -91,7 +92,17 @@ BEGIN
             j.ServiceLevelType,
             j.ServiceLevel,
             j.NodeCount,
-            j.Processors;
+            j.Processors
+        ON DUPLICATE KEY UPDATE
+            Infrastructure = VALUES(Infrastructure),
+            ServiceLevelType = VALUES(ServiceLevelType),
+            EarliestEndTime = VALUES(EarliestEndTime),
+            LatestEndTime = VALUES(LatestEndTime),
+            WallDuration = VALUES(WallDuration),
+            CpuDuration = VALUES(CpuDuration),
+            NormalisedWallDuration = VALUES(NormalisedWallDuration),
+            NormalisedCpuDuration = VALUES(NormalisedCpuDuration),
+            NumberOfJobs = VALUES(NumberOfJobs);
     END;
 
     BEGIN
@@ -106,7 +117,7 @@ BEGIN
     END;
 
     -- Jobs of level 0, and all of them where any infrastructure, year or month has to be made out first.
-    REPLACE INTO HybridSuperSummaries (
+    INSERT INTO HybridSuperSummaries (
         SiteID,
         Month,
         Year,
@@ -272,5 +283,15 @@ BEGIN
         AND IF(LOWER(TRIM(n.ServiceLevelType)) IN ('none', 'null'), '', LOWER(TRIM(n.ServiceLevelType)))
             = g.ServiceLevelType
         AND IF(LOWER(TRIM(IFNULL(n.Infrastructure, ''))) IN ('', 'none', 'null'), 'None', n.Infrastructure)
-            = g.Infrastructure;
+            = g.Infrastructure
+    ON DUPLICATE KEY UPDATE
+        Infrastructure = VALUES(Infrastructure),
+        ServiceLevelType = VALUES(ServiceLevelType),
+        EarliestEndTime = VALUES(EarliestEndTime),
+        LatestEndTime = VALUES(LatestEndTime),
+        WallDuration = VALUES(WallDuration),
+        CpuDuration = VALUES(CpuDuration),
+        NormalisedWallDuration = VALUES(NormalisedWallDuration),
+        NormalisedCpuDuration = VALUES(NormalisedCpuDuration),
+        NumberOfJobs = VALUES(NumberOfJobs);
 END
