@@ -6,10 +6,10 @@ as many groups as there are cells (``row_sums``). Of JobRecords only the rows ar
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from apelschema.db.introspect import has_table
 from apelschema.db.own_table import own_table
@@ -17,6 +17,7 @@ from apelschema.db.retry import retrying
 from apelschema.db.session import Session
 from apelschema.db.side_by_side import side_by_side
 from apelschema.key_ranges import ranges
+from apelschema.ledger_sums import TABLES
 from apelschema.names import CHECKSUMS, KEPT, quoted
 from apelschema.row_sums import COLUMNS, JOBS, SOURCES, Source, Texts, as_text, cell_of, cells, of_level_zero
 
@@ -111,6 +112,14 @@ class Taken:
     beside_writers: bool
 
 
+class OfTable(Protocol):
+    """Something that was found in a table."""
+
+    @property
+    def table(self) -> str:
+        """The table."""
+
+
 @dataclass(frozen=True)
 class Merging:
     """Where rows of a table will fall together, part, go or come: a query for the columns of their key."""
@@ -198,6 +207,22 @@ def rows_and_merges(session: Session, run_id: int) -> tuple[int, int]:
         f"SELECT SUM(NumberOfRows), SUM(IF(Merges > 0, NumberOfRows, 0)) FROM {CHECKSUMS} WHERE Run = %s", (run_id,)
     )
     return (int(row[0] or 0), int(row[1] or 0)) if row else (0, 0)
+
+
+def unchanged(session: Session, taken: Taken, differing: Iterable[OfTable]) -> set[str]:
+    """Tables whose sums by benchmark type a run cannot have changed, since every row is as before it.
+
+    Of jobs no step writes more than the few in which the infrastructure is settled, and these are among the rows.
+    """
+    merged = session.rows(
+        f"SELECT DISTINCT SourceTable FROM {CHECKSUMS} WHERE Run = %s AND Merges > 0",
+        (taken.run,),
+    )
+    scope = taken.scope
+    apart = {each.table for each in differing} | {str(table) for (table,) in merged} | set(scope.going)
+    apart |= {_HYBRID} if scope.figures else set()
+    typed = {JOBS.table, *(table for table, columns in scope.columns.items() if "ServiceLevelType" in columns)}
+    return {table for table in TABLES if table in typed and table not in apart and table in scope.columns}
 
 
 def live_columns(session: Session) -> dict[str, list[str]]:

@@ -1,6 +1,6 @@
 """Ranges of the keys of large tables: parts that can be summed up one by one, or side by side."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -10,8 +10,6 @@ from apelschema.db.sizes import estimated_size
 ROWS: Final = 100_000
 """About so many are in a range: few enough for what a server works out of them to stay in memory."""
 
-_MONTHS: Final = 12
-
 Bound = tuple[int, ...]
 """A site, or a site and month, with which a range ends."""
 
@@ -19,26 +17,39 @@ Bound = tuple[int, ...]
 def ranges(session: Session, table: str, *, by_month: bool = True, alias: str = "t") -> list[str]:
     """Conditions on rows that part a table, each row in one of them; one that is always true for a small table.
 
-    Every primary key of summaries begins with site and month; that of jobs has no month. Sites without a name, and
-    such as are only in what a run has noted, are in a range too.
+    Every primary key of summaries begins with site and month; that of jobs has no month. Sites that are not in the
+    table, but in what a run has noted, are in a range too.
     """
     found = estimated_size(session, table)
-    wanted = (found[0] if found else 0) // ROWS
-    if wanted < 1:
+    if found is None or found[0] <= ROWS:
         return ["TRUE"]
-    sites = [int(site) for (site,) in session.rows("SELECT id FROM Sites ORDER BY id")]
-    places = [(site, month) for site in sites for month in range(1, _MONTHS + 1)] if by_month else _alone(sites)
-    return list(_conditions(_spread(places, wanted), alias))
+    counted = _months(session, table) if by_month else _sites(session, table, found[0])
+    return list(_conditions(list(_bounds(counted)), alias))
 
 
-def _alone(sites: Sequence[int]) -> list[Bound]:
-    return [(site,) for site in sites]
+def _months(session: Session, table: str) -> Iterator[tuple[Bound, int]]:
+    """The rows of each site and month, in the order of the key."""
+    for site, month, count in session.rows(
+        f"SELECT SiteID, Month, COUNT(*) FROM {table} GROUP BY SiteID, Month ORDER BY SiteID, Month"
+    ):
+        yield (int(site), int(month)), int(count)
 
 
-def _spread(places: Sequence[Bound], wanted: int) -> list[Bound]:
-    """So many of the places, evenly."""
-    step = max(len(places) // (wanted + 1), 1)
-    return list(places[step::step])
+def _sites(session: Session, table: str, rows: int) -> Iterator[tuple[Bound, int]]:
+    """The sites, as if each had as many rows: jobs are too many to be counted for this."""
+    sites = session.rows(f"SELECT DISTINCT SiteID FROM {table} ORDER BY SiteID")
+    for (site,) in sites:
+        yield (int(site),), rows // len(sites)
+
+
+def _bounds(counted: Iterable[tuple[Bound, int]]) -> Iterator[Bound]:
+    """Where a range has about as many rows as it may."""
+    rows = 0
+    for bound, count in counted:
+        rows += count
+        if rows >= ROWS:
+            yield bound
+            rows = 0
 
 
 def _conditions(bounds: Sequence[Bound], alias: str) -> Iterator[str]:

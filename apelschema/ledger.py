@@ -3,7 +3,7 @@
 All is summed in the server, where only as many groups are in memory as the ledger has rows. Durations are seconds.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -113,16 +113,24 @@ def ensure(session: Session) -> None:
     session.execute(TAKEN_TABLE)
 
 
-def take(session: Session, run_id: int, moment: str, tell: Callable[[int, int | None], None] = _ignore) -> None:
+def take(
+    session: Session,
+    run_id: int,
+    moment: str,
+    tell: Callable[[int, int | None], None] = _ignore,
+    same: Collection[str] = (),
+) -> None:
     """Take the ledger of a run's moment, anew if it was taken or begun before.
 
     Large tables are added up in parts, side by side; those that a database has not are left out. ``tell`` gets the
-    parts done and their number. Raises Stopped when locks do not become free.
+    parts done and their number. Tables that are the ``same`` as before, row by row, are not read again. Raises Stopped
+    when locks do not become free.
     """
     shape = Shape.of(session)
     for table in (TAKEN, LEDGER):
         session.execute(f"DELETE FROM {table} WHERE Run = %s AND Moment = %s", (run_id, moment))
-    works = [partial(_note, run_id, moment, *part) for part in _parts(session, shape)]
+    works = [partial(_note, run_id, moment, *part) for part in _parts(session, shape) if part[0] not in same]
+    works += [partial(_note, run_id, moment, table, _noted(run_id, BEFORE, table)) for table in same]
     tell(0, len(works))
     for done, _ in enumerate(side_by_side(session, works, large=len(works) > len(TABLES)), start=1):
         tell(done, len(works))
@@ -205,6 +213,12 @@ def _note(run_id: int, moment: str, table: str, sums: str, session: Session) -> 
             (run_id, moment, table),
         )
     )
+
+
+def _noted(run_id: int, moment: str, table: str) -> str:
+    """The SELECT of what the ledger has of a table, in the form of sums."""
+    columns = f"SiteID, Year, Month, Type, {', '.join(FIGURES)}"
+    return f"SELECT {columns} FROM ({_kept(run_id, moment, table)}) k"
 
 
 def _rows(query: str, session: Session) -> list[tuple[Any, ...]]:

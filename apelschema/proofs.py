@@ -1,6 +1,6 @@
 """What a run takes down before its first change, and holds against the tables after its last."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from apelschema import checksums, facts, ledger, resolved
@@ -10,6 +10,7 @@ from apelschema.db.nodes import demand_same, other_nodes
 from apelschema.db.session import Session
 from apelschema.errors import FoundWrong
 from apelschema.journal_notes import Run
+from apelschema.ledger import LedgerDifference
 from apelschema.listener import Listener
 from apelschema.revisions import Planned
 from apelschema.row_differences import Comparison
@@ -60,10 +61,10 @@ class Proof:
         """
         with other_nodes(self._session) as others:
             demand_same(self._session, others)
-        self._weigh(ledger.AFTER)
-        differences = ledger.differences(self._session, self._run.id)
+        rows, same = self._rows()
+        self._weigh(ledger.AFTER, same)
+        differences = self._to_answer_for(ledger.differences(self._session, self._run.id))
         sums = [str(each) for each in resolved.unexplained(self._session, self._run.id, differences)]
-        rows = self._changed_rows()
         if sums or rows:
             listed = "".join(f"\n  - {difference}" for difference in [*sums[:_SHOWN], *rows[:_SHOWN]])
             raise FoundWrong(
@@ -72,24 +73,34 @@ class Proof:
                 hint="Was a loader or summariser at work? If not, go back: apelschema downgrade.",
             )
 
-    def _weigh(self, moment: str) -> None:
+    def _weigh(self, moment: str, same: Collection[str] = ()) -> None:
         if not ledger.has(self._session, self._run.id, moment):
             self._listener.phase_began(f"ledger {moment}", "adding up jobs, wall and cpu per table, site and month")
-            ledger.take(self._session, self._run.id, moment, self._listener.progress)
+            ledger.take(self._session, self._run.id, moment, self._listener.progress, same)
 
-    def _changed_rows(self) -> list[str]:
-        """Where rows differ, the first few with their ids; what writers wrote beside the run is only told."""
+    def _to_answer_for(self, found: list[LedgerDifference]) -> list[LedgerDifference]:
+        """Without the sites and months that writers wrote beside the run: there the sums tell nothing of it."""
+        if not found or not self._context.beside_writers:
+            return found
+        return Written(self._session, self._run.id).parted(found)[0]
+
+    def _rows(self) -> tuple[list[str], set[str]]:
+        """Where rows differ, the first few with their ids, and tables that are row by row what they were.
+
+        What writers wrote beside the run is only told.
+        """
         self._listener.phase_began("checksums after", "holding whole rows against those before")
         taken = checksums.taken(self._session, self._run.id)
         if taken is None:
-            return []
+            return [], set()
         comparison = Comparison(self._session, taken)
         found = comparison.differences
+        same = set() if taken.beside_writers else checksums.unchanged(self._session, taken, found)
         if found and taken.beside_writers:
             found, written = Written(self._session, self._run.id).parted(found)
             self._listener.said(f"Rows of {len(written)} tables, sites and months were written beside this run.")
         named = [comparison.described(each) for each in found[:_SHOWN]]
-        return [*named, *(str(each) for each in found[_SHOWN:])]
+        return [*named, *(str(each) for each in found[_SHOWN:])], same
 
 
 def scope_of(plan: Sequence[Planned]) -> Scope:

@@ -118,7 +118,7 @@ class Normalisation:
     @property
     def on_old_rule_only(self) -> str:
         """A row with a level that is right under the old rule and wrong under the new."""
-        return self._with_level(self.matches(self.old_factor), f"NOT {self.matches(self.new_factor)}")
+        return self._with_level(f"NOT {self.matches(self.new_factor)}", self.matches(self.old_factor))
 
     @property
     def on_new_rule_only(self) -> str:
@@ -134,7 +134,7 @@ class Normalisation:
     def on_wrong_rule(self) -> str:
         """A row with a level that the old rule or some other policy's gives, and this policy's does not."""
         either = f"({self.matches(self.old_factor)} OR {self.matches(self.other_factor)})"
-        return self._with_level(either, f"NOT {self.matches(self.new_factor)}")
+        return self._with_level(f"NOT {self.matches(self.new_factor)}", either)  # most rows are right
 
     @property
     def on_neither_rule(self) -> str:

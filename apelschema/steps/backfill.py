@@ -97,14 +97,16 @@ class Backfill(Step):
     def set_piece(self, context: Context, piece: Piece) -> int:
         """Note the rows of a piece that are left alone, then set the others; returns how many."""
         condition, arguments = piece.condition("h")
-        keys = sql.columns(piece.key)
-        for reason, wanted in self.left_alone(context).items():
-            context.session.execute(
-                f"INSERT INTO {LEFT_OUT} ({keys}, Reason) SELECT {sql.columns(piece.key, 'h')}, '{reason}'"
-                f" FROM {TABLE} h WHERE {condition} AND {wanted} ON DUPLICATE KEY UPDATE Reason = Reason",
-                arguments,
-            )
-        return _change(context, _backfilling, piece)
+        reasons = self.left_alone(context)
+        named = " ".join(f"WHEN {wanted} THEN '{reason}'" for reason, wanted in reasons.items())
+        context.session.execute(
+            f"INSERT INTO {LEFT_OUT} ({sql.columns(piece.key)}, Reason)"
+            f" SELECT {sql.columns(piece.key, 'h')}, CASE {named} END FROM {TABLE} h"
+            f" WHERE {condition} AND ({' OR '.join(reasons.values())}) ON DUPLICATE KEY UPDATE Reason = Reason",
+            arguments,
+        )
+        left = context.session.rows(f"SELECT 1 FROM {LEFT_OUT} h WHERE {condition} LIMIT 1", arguments)
+        return _change(context, _backfilling if left else _backfilling_all, piece)
 
 
 def stale_double(rule: Normalisation) -> str:
@@ -114,8 +116,11 @@ def stale_double(rule: Normalisation) -> str:
 
 def has_wrong_figures(context: Context) -> str:
     """Whether a row is to be set: not on the policy's rule, within its months, not left out."""
-    rule = Normalisation(context.policy)
-    return f"{rule.on_wrong_rule} AND {within_backfill(context.policy)} AND NOT {is_left_out()}"
+    return f"{_may_have_wrong_figures(context)} AND NOT {is_left_out()}"
+
+
+def _may_have_wrong_figures(context: Context) -> str:
+    return f"{Normalisation(context.policy).on_wrong_rule} AND {within_backfill(context.policy)}"
 
 
 def ensure_left_out(context: Context) -> tuple[str, ...]:
@@ -142,8 +147,17 @@ def _change(context: Context, statement: Callable[[Context, str], str], piece: P
 
 
 def _backfilling(context: Context, condition: str) -> str:
+    return _setting(context, f"{condition} AND {has_wrong_figures(context)}")
+
+
+def _backfilling_all(context: Context, condition: str) -> str:
+    """The same where no row is left out, which need not be looked up for each then."""
+    return _setting(context, f"{condition} AND {_may_have_wrong_figures(context)}")
+
+
+def _setting(context: Context, condition: str) -> str:
     rule = Normalisation(context.policy)
-    return f"UPDATE {TABLE} h SET {_set_to(rule, rule.new_factor)} WHERE {condition} AND {has_wrong_figures(context)}"
+    return f"UPDATE {TABLE} h SET {_set_to(rule, rule.new_factor)} WHERE {condition}"
 
 
 def _taking_back(context: Context, condition: str) -> str:

@@ -12,6 +12,7 @@ from apelschema.runner import Settings
 OLD: Final = "2.2.1"
 SUMMARISER: Final = ("SummariseJobs", "NormaliseSummaries", "CopyNormalisedSummaries")
 
+_YEARS: Final = 10
 _OF_CELL: Final = 150
 """Rows of each table for a site and month: more rows are of more sites."""
 
@@ -45,6 +46,15 @@ class Amounts:
         return Amounts(*(round(each * factor) for each in (self.normalised, self.summaries, self.jobs)))
 
     @property
+    def sites(self) -> int:
+        """More rows are of more sites, each of which has the same number for a month."""
+        of_site = _OF_CELL * 12
+        groups = self.jobs // _JOBS_OF_GROUP
+        return 1 + max(
+            self.normalised // (of_site * _YEARS), self.summaries // (of_site * _YEARS), groups // (of_site * 2)
+        )
+
+    @property
     def hybrid(self) -> int:
         """Rows of HybridSuperSummaries."""
         return self.normalised + self.summaries + self.jobs // _JOBS_OF_GROUP
@@ -56,7 +66,8 @@ def build(place: Target, amounts: Amounts, release: str = OLD) -> None:
     with Session(place) as session:
         typed = release != OLD
         for table in LOOKUP_TABLES:
-            session.execute(f"INSERT INTO {table} (name) SELECT CONCAT('name ', seq) FROM seq_1_to_{_NAMES}")
+            number = amounts.sites if table == "Sites" else _NAMES
+            session.execute(f"INSERT INTO {table} (name) SELECT CONCAT('name ', seq) FROM seq_1_to_{number}")
         session.execute(_normalised(amounts.normalised, typed))
         session.execute(_summaries(amounts.summaries))
         session.execute(_jobs(amounts.jobs))
@@ -66,7 +77,7 @@ def build(place: Target, amounts: Amounts, release: str = OLD) -> None:
         session.rows("ANALYZE TABLE HybridSuperSummaries")
 
 
-def _rows(count: int, first: int = 2017, years: int = 10) -> str:
+def _rows(count: int, first: int = 2017, years: int = _YEARS) -> str:
     """So many rows: ``p`` is the row's place, from which site and month follow, ``i`` its place among theirs."""
     of_cell = min(_OF_CELL, count)
     cell = f"(seq DIV {of_cell})"
