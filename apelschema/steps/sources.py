@@ -47,12 +47,16 @@ def has_source(hybrid: str = "h", *, settled: bool = True) -> str:
 
     Until the labels are ``settled``, no infrastructure is one thing in whatever spelling.
     """
-    found = (
-        f"EXISTS (SELECT 1 FROM {table} s WHERE {makes(table, 's', hybrid)}"
-        f" AND {same_infrastructure(f's.{INFRASTRUCTURE[table]}', hybrid, settled)})"
-        for table in ("Summaries", "JobRecords")
-    )
+    found = (has_source_in(table, hybrid, settled=settled) for table in ("Summaries", "JobRecords"))
     return f"({' OR '.join(found)})"
+
+
+def has_source_in(table: str, hybrid: str, *, settled: bool, hint: str = "") -> str:
+    """Whether jobs, or a summary, are behind the row; ``hint`` says by which index they are looked up."""
+    return (
+        f"EXISTS (SELECT 1 FROM {table} s{hint} WHERE {makes(table, 's', hybrid)}"
+        f" AND {same_infrastructure(f's.{INFRASTRUCTURE[table]}', hybrid, settled)})"
+    )
 
 
 def has_copied(hybrid: str = "h", *, typed: bool, settled: bool = True) -> str:
@@ -75,15 +79,17 @@ def same_infrastructure(column: str, hybrid: str, settled: bool) -> str:
     return f"({same} OR ({neither}))"
 
 
-def with_neighbours(hybrid: str) -> str:
+def with_neighbours(hybrid: str, condition: str = "TRUE") -> str:
     """The hybrid rows that have another one of the same site, month, user, VO, group, role and host.
+
+    Both are among those for whose ``n`` the condition holds.
 
     Found in one pass in the order of the key, of which these are the beginning: for most rows nothing else is read.
     """
     begins = HYBRID_KEY[: HYBRID_KEY.index("Infrastructure")]
     key = sql.columns(begins)
     return (
-        f"(SELECT {key} FROM HybridSuperSummaries GROUP BY {key} HAVING COUNT(*) > 1) d"
+        f"(SELECT {key} FROM HybridSuperSummaries n WHERE {condition} GROUP BY {key} HAVING COUNT(*) > 1) d"
         f" STRAIGHT_JOIN HybridSuperSummaries {hybrid} ON {sql.same_key(begins, hybrid, 'd')}"
     )
 

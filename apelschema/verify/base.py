@@ -1,16 +1,19 @@
 """What a check of ``verify`` gets, what it gives, and the report that they make up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, Literal, TypeVar
 
 from apelschema import facts, ledger, names
 from apelschema.catalogue.load import Release
 from apelschema.db.schema import Schema
 from apelschema.db.session import Session
+from apelschema.db.side_by_side import side_by_side
+from apelschema.facts import HYBRID
 from apelschema.journal import Journal
+from apelschema.key_ranges import ranges
 from apelschema.policy import Policy
 from apelschema.revisions import Planned, steps_between
 from apelschema.steps.base import Context
@@ -94,6 +97,16 @@ class Subject:
         found: T = self._shared[name]
         return found
 
+    def answers(self, queries: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
+        """What queries give that are sent with arguments, in their order; those of a large database side by side."""
+        works = [partial(_rows, query) for query in queries]
+        return side_by_side(self.session, works, large=len(self.parts("h")) > 1)
+
+    def parts(self, alias: str) -> list[str]:
+        """Conditions that part the rows of HybridSuperSummaries."""
+        found = self.shared("parts", lambda: ranges(self.session, HYBRID, alias="{}"))
+        return [condition.replace("{}", alias) for condition in found]
+
     @property
     def is_new(self) -> bool:
         """Whether the release knows benchmark types of normalised summaries, and so the rule of 2.3.0."""
@@ -114,6 +127,10 @@ class Subject:
     def context(self, planned: Planned) -> Context:
         """Where a step looks."""
         return self.surroundings.at(planned.revision)
+
+
+def _rows(query: str, session: Session) -> list[tuple[Any, ...]]:
+    return session.rows(query, ())
 
 
 @dataclass(frozen=True)

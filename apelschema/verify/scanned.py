@@ -1,13 +1,8 @@
 """What several checks want to know of HybridSuperSummaries, by site and month, found in one pass over its rows."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Final, NamedTuple
 
-from apelschema.db.session import Session
-from apelschema.db.side_by_side import side_by_side
 from apelschema.facts import Place
-from apelschema.key_ranges import ranges
 from apelschema.sql import LARGEST, Normalisation, within_backfill
 from apelschema.steps.backfill import LEFT_OUT, TABLE, is_left_out
 from apelschema.verify.base import Subject
@@ -59,17 +54,11 @@ def in_all(subject: Subject) -> Counted:
 
 
 def _scan(subject: Subject) -> dict[Place, Counted]:
-    parts = ranges(subject.session, TABLE, alias="h")
-    works: list[Callable[[Session], list[tuple[int, ...]]]] = [partial(_rows, _query(subject, part)) for part in parts]
     found: dict[Place, Counted] = {}
-    for rows in side_by_side(subject.session, works, large=len(parts) > 1):
+    for rows in subject.answers([_query(subject, part) for part in subject.parts("h")]):
         for site, year, month, *counts in rows:
             found[site, year, month] = Counted(*map(int, counts))
     return found
-
-
-def _rows(query: str, session: Session) -> list[tuple[int, ...]]:
-    return session.rows(query, ())
 
 
 def _query(subject: Subject, part: str) -> str:

@@ -17,7 +17,7 @@ from apelschema.sql import LARGEST, Normalisation, within_backfill
 from apelschema.steps.backfill import TABLE
 from apelschema.steps.kept import kept_table
 from apelschema.steps.relabel import Relabel, is_sum_of
-from apelschema.steps.sources import HYBRID_KEY, by_summary_index
+from apelschema.steps.sources import HYBRID_KEY, INFRASTRUCTURE, by_summary_index
 from apelschema.steps.sums import equal_sums
 from apelschema.verify.base import Subject
 
@@ -59,11 +59,12 @@ def recomputed(subject: Subject) -> list[Differing]:
 def differing(subject: Subject) -> list[Differing]:
     """All that a summariser would change, by site and month."""
     last = last_summarised(subject)
+    parts = [(source, site) for site in _sites(subject) for source in INFRASTRUCTURE]
+    counts = subject.answers([_count(subject, *part) for part in parts])
     found: list[Differing] = []
-    for site in _sites(subject):
-        for source in ("JobRecords", "Summaries", "NormalisedSummaries"):
-            if _count(subject, source, site):
-                found.extend(_in_detail(subject, source, site, str(last or "1970-01-01 00:00:00")))
+    for (source, site), ((count,),) in zip(parts, counts, strict=True):
+        if count:
+            found.extend(_in_detail(subject, source, site, str(last or "1970-01-01 00:00:00")))
     return found
 
 
@@ -80,12 +81,11 @@ def _sites(subject: Subject) -> list[int]:
     return [int(site) for (site,) in subject.session.rows(f"{union} ORDER BY 1")]
 
 
-def _count(subject: Subject, source: str, site: int) -> int:
-    query = (
+def _count(subject: Subject, source: str, site: int) -> str:
+    return (
         f"SELECT COUNT(*) FROM ({_rows(subject, source, site, exact=False)}) g"
         f" LEFT JOIN {TABLE} h ON {sql.same_key(HYBRID_KEY, 'h', 'g')} WHERE {_differs(subject)}"
     )
-    return int(subject.session.value(query, ()))
 
 
 def _in_detail(subject: Subject, source: str, site: int, last: str) -> Iterator[Differing]:
@@ -104,7 +104,7 @@ def _in_detail(subject: Subject, source: str, site: int, last: str) -> Iterator[
     rows = subject.session.rows(
         f"SELECT g.SiteID, g.Year, g.Month, {sums} FROM ({_rows(subject, source, site, exact=True)}) g"
         f" LEFT JOIN {TABLE} h ON {sql.same_key(HYBRID_KEY, 'h', 'g')} WHERE {_differs(subject)}"
-        f" AND NOT {_has_other_source(source)} GROUP BY g.SiteID, g.Year, g.Month ORDER BY g.Year, g.Month",
+        f" AND NOT {_has_other_source(subject, source)} GROUP BY g.SiteID, g.Year, g.Month ORDER BY g.Year, g.Month",
         (),
     )
     for where, year, month, *figures in rows:
@@ -201,10 +201,10 @@ def _clamped(duration: str) -> str:
     return f"LEAST(CAST({duration} AS DECIMAL(65,0)), {LARGEST})"
 
 
-def _has_other_source(source: str) -> str:
+def _has_other_source(subject: Subject, source: str) -> str:
     """Whether the key's figures are another source's too (H7), or a summary's before those of its jobs."""
     if source == "NormalisedSummaries":
-        return f"(EXISTS ({_same('Summaries')}) OR EXISTS ({_job()}))"
+        return f"(EXISTS ({_same('Summaries')}) OR EXISTS ({_job(subject)}))"
     clash = f"(g.ServiceLevel = 0 AND EXISTS ({_copy()}))"
     return f"({clash} OR EXISTS ({_same('Summaries')}))" if source == "JobRecords" else clash
 
@@ -222,10 +222,11 @@ def _copy() -> str:
     )
 
 
-def _job() -> str:
+def _job(subject: Subject) -> str:
+    hint = by_summary_index(subject.live.tables["JobRecords"])
     who = sql.same_key(_WHO, "o", "g")
     return (
-        f"SELECT 1 FROM JobRecords o WHERE o.SiteID = g.SiteID AND {who} AND o.EndYear = g.Year"
+        f"SELECT 1 FROM JobRecords o{hint} WHERE o.SiteID = g.SiteID AND {who} AND o.EndYear = g.Year"
         " AND o.EndMonth = g.Month AND o.SubmitHostID = g.SubmitHostId AND o.ServiceLevel = 0"
         f" AND o.ServiceLevelType = g.ServiceLevelType AND {_folded('o.InfrastructureType')} = g.Infrastructure"
     )

@@ -116,12 +116,14 @@ def _told(subject: Subject) -> str:
 
 def check_exposed(subject: Subject) -> CheckResult:
     """Told, not judged: keys with rows of several types overwrite each other when sent without types (H6)."""
-    count = int(
-        subject.session.value(
-            f"SELECT COUNT(*) FROM (SELECT 1 FROM {with_neighbours('h')} GROUP BY {sql.columns(_KEY, 'h')}"
+    counts = subject.answers(
+        [
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM {with_neighbours('h', part)} GROUP BY {sql.columns(_KEY, 'h')}"
             " HAVING COUNT(DISTINCT LOWER(h.ServiceLevelType)) > 1) k"
-        )
+            for part in subject.parts("n")
+        ]
     )
+    count = sum(int(number) for ((number,),) in counts)
     return CheckResult(
         EXPOSED,
         "pass",
