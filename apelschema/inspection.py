@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Final
 
 from apelschema import checks, runner, way
 from apelschema.checks import Budget, Finding, OutOfTime, Situation, Verdict, verdict
+from apelschema.checks.budget import Coverage
 from apelschema.db.introspect import seen_once
 from apelschema.db.server_facts import server_facts
 from apelschema.db.session import Session
@@ -23,6 +25,9 @@ from apelschema.revisions import PlannedStep
 from apelschema.runner import Settings
 from apelschema.way import Way
 
+_PART_OF_FIGURES: Final = 0.75
+"""Of the time that is left after the checks, what the forecast of figures may take: the rest is for that of time."""
+
 
 @dataclass(frozen=True)
 class Inspection:
@@ -31,7 +36,7 @@ class Inspection:
     ``taken_at`` is UTC. ``server`` are facts about the server and the database in words, by name. ``figures`` are
     summed up by type and by what was asked for with ``--by``; ``months`` are always by type and month, for the plot.
     ``opens`` are the programs that may run after each step. ``figures`` and ``estimate`` are None where they could not
-    be told; a finding says why.
+    be told; a finding says why. ``figures_of`` says of how many sites the figures are, where not of all.
     """
 
     way: Way
@@ -46,6 +51,7 @@ class Inspection:
     figures: Sequence[TypeForecast] | None = None
     months: Sequence[TypeForecast] | None = None
     estimate: Estimate | None = None
+    figures_of: Coverage | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -78,7 +84,7 @@ def inspect(
         surroundings = runner.surroundings(session, settings, [each.planned for each in steps])
         opens = open_after(surroundings, steps) if steps else ()
         on_part("forecast of figures")
-        forecast, unforeseen = _figures(situation, found, by)
+        forecast, unforeseen, covered = _figures(situation, found, by)
     on_part("forecast of time")  # looking at the schema is timed too, so it is not answered from memory any more
     estimated, untimed = _estimate(situation, steps)
     return Inspection(
@@ -94,6 +100,7 @@ def inspect(
         None if forecast is None else summed_up(forecast, by),
         None if forecast is None else summed_up(forecast, ("month",)),
         estimated,
+        covered,
     )
 
 
@@ -110,16 +117,24 @@ def _steps(
 
 def _figures(
     situation: Situation, found: Way, by: Sequence[By]
-) -> tuple[Sequence[TypeForecast] | None, Sequence[Finding]]:
-    """The forecast by month, and by site where that is asked for; a finding where it cannot be told."""
+) -> tuple[Sequence[TypeForecast] | None, Sequence[Finding], Coverage | None]:
+    """The forecast by month, and by site where that is asked for; a finding where it cannot be told, or not of all."""
     detail: tuple[By, ...] = ("site", "month") if "site" in by else ("month",)
+    budget = situation.budget.share(_PART_OF_FIGURES)
     try:
-        return figures.forecast(situation.session, situation.policy, found.listed, detail, situation.budget), ()
+        forecast = figures.forecast(situation.session, situation.policy, found.listed, detail, budget)
     except OutOfTime:
         message = "The forecast of figures did not end in time."
-        return None, [Finding("figures", "not_checked", "forecast", message, "Give more time with --max-seconds.")]
+        hint = "Give more time with --max-seconds."
+        return None, [Finding("figures", "not_checked", "forecast", message, hint)], None
     except CannotRun as error:
-        return None, [Finding("figures", "not_checked", "forecast", error.what, error.hint)]
+        return None, [Finding("figures", "not_checked", "forecast", error.what, error.hint)], None
+    if not budget.missed:
+        return forecast, (), None
+    (covered,) = budget.missed
+    message = f"The forecast of figures is of {covered}."
+    hint = "Give more time with --max-seconds; 0 looks at all."
+    return forecast, [Finding("figures", "not_checked", "forecast", message, hint, covered.sites)], covered
 
 
 def _estimate(situation: Situation, steps: Sequence[PlannedStep]) -> tuple[Estimate | None, Sequence[Finding]]:

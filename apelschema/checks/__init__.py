@@ -62,6 +62,31 @@ GROUPS: Final[Mapping[str, tuple[Check, ...]]] = {
 }
 """All checks by what they are about, in the order of their findings."""
 
+_OF_ROWS: Final = (*data.CHECKS, *order.CHECKS)
+_COSTS: Final[Mapping[str, float]] = {
+    "benchmark_types": 25,
+    "old_rule": 3,
+    "untyped_doubles": 2,
+    "stale_doubles": 6,
+    "stale_infrastructure": 5,
+    "no_infrastructure": 2,
+    "orphans": 2,
+    "dates_and_widths": 2,
+    "sender_keys": 2,
+    "unsendable_types": 2,
+    "two_labels": 2,
+}
+"""What the checks that read all rows take beside each other, so that all have about as much of the rows; the others 1.
+
+The benchmark types have more, since they decide whether an upgrade may be begun: what they do not need is left to all.
+"""
+
+_MOST_OF_ANY: Final = 0.2
+"""Of the time that is left, what any other check may take."""
+
+_COST_OF_FIGURES: Final = 20
+"""The same of the forecasts, which come after them."""
+
 ALL: Final = _registered(check for group in GROUPS.values() for check in group)
 
 
@@ -79,8 +104,16 @@ def look_at_all(
     found: list[Finding] = []
     for check in ALL:
         on_check(check.title)
-        found += _surely_looked(check, situation)
+        found += _surely_looked(check, replace(situation, budget=situation.budget.share(_part(check))))
     return found
+
+
+def _part(check: Check) -> float:
+    """Of the time that is left what a check may take: each leaves some to the others."""
+    if check not in _OF_ROWS:
+        return _MOST_OF_ANY
+    own, *others = (_COSTS.get(each.id, 1) for each in _OF_ROWS[_OF_ROWS.index(check) :])
+    return own / (own + sum(others) + _COST_OF_FIGURES)
 
 
 def kinds(situation: Situation) -> list[Finding]:
@@ -144,7 +177,7 @@ def _looked(check: Check, situation: Situation) -> list[Finding]:
         situation.budget.demand()
         return check.look(situation)
     except OutOfTime:
-        message = f"{check.title}: not looked at to the end within {situation.budget.seconds:.0f} seconds."
+        message = f"{check.title}: not looked at to the end within {situation.budget.seconds:.1f} seconds."
         return [Finding(check.id, "not_checked", "", message, "Give more time with --max-seconds.")]
     except DatabaseError as error:
         if lost_connection(error):

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from apelschema import ledger, revisions
-from apelschema.checks.budget import Budget
+from apelschema.checks import slices
+from apelschema.checks.budget import Budget, OutOfTime
+from apelschema.checks.slices import Within
 from apelschema.db.introspect import has_table
 from apelschema.db.session import Session
 from apelschema.forecast.base import TypeForecast
@@ -40,13 +42,14 @@ def forecast(
 
     Raises CannotRun where it cannot be told to the unit: for a way back, or after one that stopped half-way or left
     folded rows to part, and where it is open which type a sum will show; OutOfTime when
-    the ``budget`` is spent.
+    the ``budget`` is spent before any site was looked at. Where it is spent later, the forecast is of the sites up to
+    then, exact for these: the budget's ``missed`` says of how many.
     """
     if not has_table(session, TABLE):
         return []
     context = Context(session, Journal(session), policy, central=True, plan=revisions.coming(planned))
     effects = effects_of(context, planned)
-    rows = HybridRows(context, effects, by, budget or Budget())
+    budget = budget or Budget()
     sites = ledger.site_names(session) if "site" in by else {}
     is_old = figures_policy(context) is None
     totals: dict[_Key, _Totals] = defaultdict(lambda: _Totals(is_old, is_old and effects.figures is None))
@@ -59,9 +62,16 @@ def forecast(
             if after:
                 total.after.add(group, changes=group.changes)
 
-    add(rows.unmerged(), before=True, after=True)
-    add(rows.parts(), before=True)
-    add(rows.sums(), after=True)
+    def read(at: Session, within: Within) -> tuple[list[Group], list[Group], list[Group]]:
+        rows = HybridRows(at, policy, effects, by, budget, within)
+        return list(rows.unmerged()), list(rows.parts()), list(rows.sums())
+
+    for unmerged, parts, sums in slices.each(session, budget, TABLE, read):
+        add(unmerged, before=True, after=True)
+        add(parts, before=True)
+        add(sums, after=True)
+    if any(not each.looked for each in budget.missed):
+        raise OutOfTime
     return [totals[key].forecast(key) for key in sorted(totals, key=_order)]
 
 

@@ -6,15 +6,17 @@ from typing import Any, Final, Self
 
 from apelschema import sql
 from apelschema.checks.budget import Budget
+from apelschema.checks.slices import Within
 from apelschema.db.introspect import has_table
+from apelschema.db.session import Session
 from apelschema.errors import CannotRun
 from apelschema.forecast.effects import Effects
 from apelschema.forecast.summing import By
 from apelschema.ledger_sums import type_label
 from apelschema.names import quoted
+from apelschema.policy import Policy
 from apelschema.sql import Normalisation, within_backfill
 from apelschema.steps.backfill import LEFT_OUT, TABLE, has_twin, is_left_out
-from apelschema.steps.base import Context
 from apelschema.steps.sources import HYBRID_KEY, has_source
 from apelschema.steps.sums import ADDED_UP, CONSERVED, normalised_sum_of, sum_of
 
@@ -62,15 +64,18 @@ class Group:
 class HybridRows:
     """The rows before and after, each in groups. A row counts in both; rows that fall together are told apart."""
 
-    def __init__(self, context: Context, effects: Effects, by: Sequence[By], budget: Budget) -> None:
-        """Look whether any rows fall together; raises CannotRun where it is open which type their sum will show.
+    def __init__(
+        self, session: Session, policy: Policy, effects: Effects, by: Sequence[By], budget: Budget, within: Within
+    ) -> None:
+        """Look whether any rows of some sites fall together.
 
-        Each query ends in what is left of the time; raises OutOfTime.
+        Each query ends in what is left of the time; raises OutOfTime. Raises CannotRun where it is open which type the
+        sum of rows will show.
         """
-        self._session, self._policy = context.session, context.policy
+        self._session, self._policy, self._within = session, policy, within
         self._effects, self._by, self._budget = effects, by, budget
-        self._is_any_left_out = has_table(context.session, LEFT_OUT)
-        self._merges = effects.relabels and self._is_any(f"{_falling_together()} LIMIT 1")
+        self._is_any_left_out = has_table(session, LEFT_OUT)
+        self._merges = effects.relabels and self._is_any(f"{_falling_together(within)} LIMIT 1")
         if self._merges and self._is_any(*self._of_open_type()):
             raise CannotRun(
                 "The figures cannot be forecast: rows that fall together name their benchmark type differently.",
@@ -82,16 +87,18 @@ class HybridRows:
         """Rows that stay rows of their own."""
         twin = has_twin(settled=not self._effects.relabels)
         if not self._merges:
-            return self._groups(TABLE + " h", [], self._changes(twin))
+            return self._groups(f"{TABLE} h WHERE {self._within('h')}", [], self._changes(twin))
         source = (
-            f"{TABLE} h LEFT JOIN ({_falling_together()}) m ON {sql.same_key(_WHO, 'm', 'h')}"
-            f" WHERE NOT ({_is_n('h')} AND m.SiteID IS NOT NULL)"
+            f"{TABLE} h LEFT JOIN ({_falling_together(self._within)}) m ON {sql.same_key(_WHO, 'm', 'h')}"
+            f" WHERE {self._within('h')} AND NOT ({_is_n('h')} AND m.SiteID IS NOT NULL)"
         )
         return self._groups(source, [], self._changes(twin))
 
     def parts(self) -> Iterator[Group]:
         """Rows without infrastructure where some fall together, as they are now."""
-        return self._groups(f"{_neighbours()} WHERE {_is_n('h')}", [], ("0", [])) if self._merges else iter(())
+        if not self._merges:
+            return iter(())
+        return self._groups(f"{_neighbours(self._within)} WHERE {_is_n('h')}", [], ("0", []))
 
     def sums(self) -> Iterator[Group]:
         """The rows that these become."""
@@ -158,7 +165,7 @@ class HybridRows:
 
     def _to_sum(self) -> tuple[str, list[Any]]:
         """The rows that are summed: not those beside a labelled one that a new summariser wrote since the swap."""
-        source, swapped = f"{_neighbours()} WHERE {_is_n('h')}", self._effects.swapped
+        source, swapped = f"{_neighbours(self._within)} WHERE {_is_n('h')}", self._effects.swapped
         if swapped is None:
             return source, []
         newer = "({0} AND {1}.UpdateTime > %s)"
@@ -171,17 +178,17 @@ class HybridRows:
         return bool(self._budget.rows(self._session, query, arguments))
 
 
-def _falling_together() -> str:
+def _falling_together(within: Within) -> str:
     """Who has rows without infrastructure of which some get one key: what they share but type, level and label."""
     other = f"{sql.same_key(_REST, 'o', 'u')} AND {_is_n('o')} AND o.{_INFRASTRUCTURE} <> u.{_INFRASTRUCTURE}"
     return (
         f"SELECT DISTINCT {sql.columns(_WHO, 'u')} FROM {TABLE} u STRAIGHT_JOIN {TABLE} o ON {other}"
-        f" WHERE {sql.is_unsettled(f'u.{_INFRASTRUCTURE}')}"
+        f" WHERE {within('u')} AND {sql.is_unsettled(f'u.{_INFRASTRUCTURE}')}"
     )
 
 
-def _neighbours() -> str:
-    return f"({_falling_together()}) m STRAIGHT_JOIN {TABLE} h ON {sql.same_key(_WHO, 'h', 'm')}"
+def _neighbours(within: Within) -> str:
+    return f"({_falling_together(within)}) m STRAIGHT_JOIN {TABLE} h ON {sql.same_key(_WHO, 'h', 'm')}"
 
 
 def _is_n(alias: str) -> str:

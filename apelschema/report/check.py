@@ -26,6 +26,7 @@ class CheckDocument(Document):
         """Contract ``apelschema.check/1``, and more; forecast, months and estimate are null where they are unknown.
 
         ``rows`` and ``jobs`` of the forecast are those after the run. ``months`` are by type and month.
+        ``forecast_of`` says of how many sites both are, null where of all.
         """
         of = self.inspection
         return {
@@ -44,6 +45,7 @@ class CheckDocument(Document):
             "tables": [asdict(each) for each in of.sizes],
             "findings": [finding_as_json(each) for each in of.findings],
             "forecast": forecast_as_json(of.figures),
+            "forecast_of": asdict(of.figures_of) if of.figures_of else None,
             "months": forecast_as_json(of.months),
             "estimate": estimate_as_json(of.estimate),
         }
@@ -56,6 +58,8 @@ class CheckDocument(Document):
         yield from grouped_as_text(of.findings, verbose=self.verbose)
         if of.figures is not None:
             yield from forecast_as_text(of.figures, width)
+            if of.figures_of is not None:
+                yield paragraph(("A sample", "bold"), f": {of.figures_of}.")
         if of.estimate is not None:
             yield from estimate_as_text(of.estimate, verbose=self.verbose)
         if self.verbose:

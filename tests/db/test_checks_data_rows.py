@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-from apelschema.checks import Budget
-from apelschema.checks.budget import OutOfTime
 from apelschema.checks.data import (
     dates_and_widths,
     lookup_names,
@@ -44,21 +42,6 @@ def load_all(db: Session, **values: Any) -> None:
     load_job(db, **values)
     load_summary(db, vo="cms", **values)
     load_normalised(db, vo="lhcb", **values)
-
-
-class SecondSiteIsTooMuch(Budget):
-    """Time that ends when a check comes to the jobs of a second site."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sites: set[str] = set()
-
-    def rows(self, session: Session, sql: str, args: Any = None) -> list[tuple[Any, ...]]:
-        if "FROM JobRecords t" in sql and "WHERE t.SiteID = " in sql:
-            self.sites.add(sql.rpartition(" ")[2])
-            if len(self.sites) > 1:
-                raise OutOfTime
-        return super().rows(session, sql, args)
 
 
 # C6
@@ -121,18 +104,6 @@ def test_two_spellings_under_one_key_leave_no_room_for_the_label(at: At, release
     planned = up("2.3.0") if severity == "blocker" else ()
     findings = [each for each in found(no_infrastructure.CHECK, db, planned) if "." not in each.object]
     assert told(findings) == [(severity, "Summaries", 1), (severity, NORMALISED, 1)]
-
-
-def test_what_there_was_no_time_for_is_said(at: At):
-    db = at(OLDEST)
-    for number, site in enumerate(("SITE-A", "SITE-B", "SITE-C")):
-        load_job(db, site=site, localJobId=str(number), infrastructureType="none", endTime="2024-01-10 01:00:00")
-    db.execute("UPDATE JobRecords SET EndYear = NULL")
-    for check in (no_infrastructure.CHECK, dates_and_widths.CHECK):
-        seen, unseen = found(check, db, up(OLDEST), budget=SecondSiteIsTooMuch())
-        assert (seen.severity, seen.count) == ("info", 1)
-        assert (unseen.severity, unseen.object) == ("not_checked", "JobRecords")
-        assert "1 of 3 sites" in unseen.message
 
 
 # C10

@@ -459,6 +459,7 @@ def test_all_statements_share_the_time_that_is_given(small: Target, monkeypatch:
         return rows(session, sql, args)
 
     with Session(small) as db:
+        put(db, [row()])
         planned = way_to(db, POLICY, "head")
         budget = Budget(5, clock=lambda: now[0])
         monkeypatch.setattr(Session, "rows", takes_ten_seconds)

@@ -2,11 +2,15 @@
 
 import json
 import re
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 from apelschema.checks.base import Check, Finding, Situation
+from apelschema.checks.data.places import of_sites
+from apelschema.checks.data.seen import sampled
 from apelschema.db.introspect import read_table
 from apelschema.db.session import can_hold
 from apelschema.names import LISTED_TYPES, SI2K
@@ -19,9 +23,9 @@ ID = "benchmark_types"
 TABLES: Final = ("HybridSuperSummaries", "Summaries")
 
 _TYPES: Final = """
-SELECT LOWER(ServiceLevelType) AS Name, COUNT(*), COUNT(DISTINCT Year, Month), COUNT(DISTINCT SiteID)
-FROM {table} WHERE ServiceLevel <> 0 AND (WallDuration <> 0 OR CpuDuration <> 0)
-AND LOWER(ServiceLevelType) NOT IN %s GROUP BY Name
+SELECT t.SiteID, t.Year, t.Month, LOWER(t.ServiceLevelType) AS Name, COUNT(*)
+FROM {table} t WHERE t.ServiceLevel <> 0 AND (t.WallDuration <> 0 OR t.CpuDuration <> 0)
+AND LOWER(t.ServiceLevelType) NOT IN %s AND {within} GROUP BY t.SiteID, t.Year, t.Month, Name
 """
 """Compared as the routines compare: whether two spellings are one type is for the collation to say."""
 
@@ -42,7 +46,7 @@ def look(situation: Situation) -> list[Finding]:
         return []
     decided = situation.policy.decided
     wrong = _out_of_place(situation)
-    return wrong or ([] if decided is None else _unnamed(situation, decided))
+    return wrong or ([] if decided is None else [*_unnamed(situation, decided), *sampled(ID, situation)])
 
 
 def _unnamed(situation: Situation, decided: tuple[str, ...]) -> list[Finding]:
@@ -92,8 +96,19 @@ def _changes_the_rule(situation: Situation) -> bool:
 
 def _types(situation: Situation, table: str, decided: tuple[str, ...]) -> dict[str, Found]:
     """The types of a table, lower case, but for those that are decided."""
-    rows = situation.session.rows(_TYPES.format(table=table), (decided,))
-    return {str(row[0] or ""): Found(table, int(row[1]), int(row[2]), int(row[3])) for row in rows}
+    rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    share = 1 / (len(TABLES) - TABLES.index(table))
+    for row in of_sites(
+        situation, table, lambda within: _TYPES.format(table=table, within=within("t")), (decided,), share
+    ):
+        rows[str(row[3] or "")].append(row)
+    return {name: _of_type(table, found) for name, found in rows.items()}
+
+
+def _of_type(table: str, rows: Sequence[tuple[Any, ...]]) -> Found:
+    return Found(
+        table, sum(int(row[4]) for row in rows), len({row[1:3] for row in rows}), len({row[0] for row in rows})
+    )
 
 
 def _finding(name: str, found: list[Found]) -> Finding:

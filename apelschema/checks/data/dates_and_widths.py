@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 from apelschema.checks.base import Check, Finding, Situation
 from apelschema.checks.data import jobs
-from apelschema.checks.data.places import counted, places, total, where
+from apelschema.checks.data.places import counted, of_sites, places, total, where
 from apelschema.checks.data.rule import HYBRID, NORMALISED
 from apelschema.checks.data.seen import with_tables
+from apelschema.checks.slices import Within
 from apelschema.db.introspect import read_table
 from apelschema.names import LOOKUP_TABLES
 
 ID = "dates_and_widths"
 
+_TABLES: Final = (HYBRID, "Summaries", NORMALISED)
 _TIMES: Final = ("EarliestEndTime", "LatestEndTime", "StartTime", "EndTime")
 _TEXTS: Final = ("Infrastructure", "InfrastructureType", "ServiceLevelType")
 
@@ -43,9 +46,10 @@ class Oddity:
 
 def look(situation: Situation) -> list[Finding]:
     """By table and oddity, with the sites and months; jobs by their covering index, and last."""
+    names = [found for table in LOOKUP_TABLES for found in _of_names(situation, table)]  # few, and soon looked at
     return [
-        *(found for table in (HYBRID, "Summaries", NORMALISED) for found in _of_table(situation, table)),
-        *(found for table in LOOKUP_TABLES for found in _of_names(situation, table)),
+        *(found for table in _TABLES for found in _of_table(situation, table)),
+        *names,
         *_of_jobs(situation),
     ]
 
@@ -54,12 +58,17 @@ def _of_table(situation: Situation, table: str) -> Iterator[Finding]:
     """One look at all rows, and one more at each oddity that there is."""
     odd = list(_oddities(situation, table, "Year", "Month"))
     sums = ", ".join(f"SUM({each.condition})" for each in odd)
-    (counts,) = situation.rows(f"SELECT {sums} FROM {table} t")
-    for each, count in zip(odd, counts, strict=True):
-        if count:
-            query = f"SELECT t.SiteID, t.Year, t.Month, 1 AS Number FROM {table} t WHERE {each.condition}"
-            found = places(situation, query)
+    share = 0.7 / (len(_TABLES) - _TABLES.index(table))
+    rows = of_sites(situation, table, lambda within: f"SELECT {sums} FROM {table} t WHERE {within('t')}", share=share)
+    for each, counts in zip(odd, zip(*rows, strict=True), strict=bool(rows)):
+        if any(counts):
+            found = places(situation, partial(_places, table, each), table=table, share=share)
             yield _finding(table, each, total(found), where(found))
+
+
+def _places(table: str, odd: Oddity, within: Within) -> str:
+    where = f"{within('t')} AND {odd.condition}"
+    return f"SELECT t.SiteID, t.Year, t.Month, 1 AS Number FROM {table} t WHERE {where}"
 
 
 def _of_jobs(situation: Situation) -> Iterator[Finding]:
@@ -68,7 +77,6 @@ def _of_jobs(situation: Situation) -> Iterator[Finding]:
     for place, each in enumerate(odd):
         if count := found.total(place):
             yield _finding(jobs.TABLE, each, count, found.where(place))
-    yield from found.unseen(ID)
 
 
 def _of_names(situation: Situation, table: str) -> Iterator[Finding]:

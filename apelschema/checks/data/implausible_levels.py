@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from apelschema.checks.base import Check, Finding, Situation
-from apelschema.checks.data.places import Span, counted, site_name
+from apelschema.checks.data.places import Span, counted, of_sites, site_name
 from apelschema.checks.data.rule import HYBRID, has_new_rule_after
 from apelschema.checks.data.seen import with_tables
 from apelschema.names import SI2K
@@ -45,16 +45,20 @@ def _found(situation: Situation) -> list[tuple[Any, ...]]:
     month = "h.Year * 100 + h.Month"
     chosen_low = f"({rule.keeps} AND LOWER(h.ServiceLevelType) <> '{SI2K}')"
     implausible = f"({rule.new_factor} > {MOST} OR ({rule.new_factor} < {LEAST} AND NOT {chosen_low}))"
-    return situation.rows(
-        f"SELECT d.Kind, d.IsHigh, s.name, d.SiteID, d.First, d.Last, d.Number, d.Kept, d.Lowest, d.Highest FROM ("
-        f"SELECT LOWER(h.ServiceLevelType) AS Kind, {rule.new_factor} > {MOST} AS IsHigh, h.SiteID,"
-        f" MIN({month}) AS First, MAX({month}) AS Last, COUNT(*) AS Number, MAX({rule.keeps}) AS Kept,"
-        f" MIN(h.ServiceLevel) AS Lowest, MAX(h.ServiceLevel) AS Highest FROM {HYBRID} h"
-        f" WHERE h.ServiceLevel <> 0 AND (h.WallDuration <> 0 OR h.CpuDuration <> 0) AND {implausible}"
-        " GROUP BY Kind, IsHigh, h.SiteID) d LEFT JOIN Sites s ON s.id = d.SiteID"
-        " ORDER BY d.Kind, d.IsHigh, d.SiteID",
+    found = of_sites(
+        situation,
+        HYBRID,
+        lambda within: (
+            f"SELECT d.Kind, d.IsHigh, s.name, d.SiteID, d.First, d.Last, d.Number, d.Kept, d.Lowest, d.Highest FROM ("
+            f"SELECT LOWER(h.ServiceLevelType) AS Kind, {rule.new_factor} > {MOST} AS IsHigh, h.SiteID,"
+            f" MIN({month}) AS First, MAX({month}) AS Last, COUNT(*) AS Number, MAX({rule.keeps}) AS Kept,"
+            f" MIN(h.ServiceLevel) AS Lowest, MAX(h.ServiceLevel) AS Highest FROM {HYBRID} h"
+            f" WHERE h.ServiceLevel <> 0 AND (h.WallDuration <> 0 OR h.CpuDuration <> 0) AND {implausible}"
+            f" AND {within('h')} GROUP BY Kind, IsHigh, h.SiteID) d LEFT JOIN Sites s ON s.id = d.SiteID"
+        ),
         (),
     )
+    return sorted(found, key=lambda row: (row[0], row[1], row[3]))
 
 
 def _levels(name: Any, site: Any, first: Any, last: Any, number: Any, kept: Any, *levels: Decimal) -> Levels:

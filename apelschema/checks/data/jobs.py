@@ -1,29 +1,23 @@
-"""Looks at JobRecords, usually by far the largest table: in the summariser's covering index, site by site.
-
-Where the time ends between two sites, a check tells what it has and how many sites it looked at.
-"""
+"""Looks at JobRecords, usually by far the largest table: in the summariser's covering index, site by site."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from apelschema.checks.base import Finding, Situation
-from apelschema.checks.budget import OutOfTime
-from apelschema.checks.data.places import counted, site_name
+from apelschema.checks.base import Situation
+from apelschema.checks.data.places import counted, of_sites, site_name
 from apelschema.db.introspect import read_table
+from apelschema.steps.sources import by_summary_index
 from apelschema.verify.base import listed
 
 TABLE: Final = "JobRecords"
-_INDEX: Final = "SummaryIdx"
 
 
 @dataclass(frozen=True)
-class Sampled:
-    """The counts that a query gave for ``looked`` of ``sites`` sites, each row after the site's name."""
+class BySite:
+    """The counts that a query gave by site, each row after the site's name."""
 
     rows: Sequence[tuple[Any, ...]]
-    looked: int
-    sites: int
 
     def total(self, place: int = 0) -> int:
         """The sum of one of the counts."""
@@ -34,35 +28,22 @@ class Sampled:
         counts = [f"{row[0]}: {row[place + 1]}" for row in self.rows if row[place + 1]]
         return f"in {counted(len(counts), 'site')}: {listed(counts)}"
 
-    def unseen(self, id_: str) -> list[Finding]:
-        """That the time did not reach for all sites, where it did not."""
-        if self.looked == self.sites:
-            return []
-        message = f"Looked at the jobs of {self.looked} of {self.sites} sites in the time given."
-        return [Finding(id_, "not_checked", TABLE, message, "Give more time with --max-seconds.")]
-
 
 def scanned(situation: Situation) -> str:
     """The table in a FROM clause, read by its covering index where that is there."""
-    found = read_table(situation.session, TABLE)
-    has_index = found is not None and any(index.name == _INDEX for index in found.indexes)
-    return f"{TABLE} t FORCE INDEX ({_INDEX})" if has_index else f"{TABLE} t"
+    return f"{TABLE} t{by_summary_index(read_table(situation.session, TABLE))}"
 
 
-def by_site(situation: Situation, *counts: str) -> Sampled:
-    """Aggregates of the rows ``t`` of one site after another; raises OutOfTime when there is time for none."""
-    scan = scanned(situation)
-    sites = situation.rows(
-        f"SELECT d.SiteID, s.name FROM (SELECT DISTINCT t.SiteID FROM {scan}) d"
-        " LEFT JOIN Sites s ON s.id = d.SiteID ORDER BY d.SiteID"
+def by_site(situation: Situation, *counts: str) -> BySite:
+    """Aggregates of the rows ``t`` of each site."""
+    sums = ", ".join(f"{each} AS c{place}" for place, each in enumerate(counts))
+    rows = of_sites(
+        situation,
+        TABLE,
+        lambda within: (
+            f"SELECT d.SiteID, s.name, {', '.join(f'd.c{place}' for place in range(len(counts)))} FROM ("
+            f"SELECT t.SiteID, {sums} FROM {scanned(situation)} WHERE {within('t')} GROUP BY t.SiteID) d"
+            " LEFT JOIN Sites s ON s.id = d.SiteID"
+        ),
     )
-    found: list[tuple[Any, ...]] = []
-    for site, name in sites:
-        try:
-            (row,) = situation.rows(f"SELECT {', '.join(counts)} FROM {scan} WHERE t.SiteID = {int(site)}")
-        except OutOfTime:
-            if not found:
-                raise
-            break
-        found.append((site_name(name, site), *row))
-    return Sampled(found, len(found), len(sites))
+    return BySite([(site_name(name, site), *found) for site, name, *found in sorted(rows, key=lambda row: row[0])])

@@ -5,9 +5,10 @@ from typing import Final
 
 from apelschema import sql
 from apelschema.checks.base import Check, Finding, Situation
-from apelschema.checks.data.places import counted, places, total, where
+from apelschema.checks.data.places import Rows, counted, places, total, where
 from apelschema.checks.data.rule import HYBRID, NORMALISED, has_new_rule_after, has_types
 from apelschema.checks.data.seen import with_tables
+from apelschema.checks.slices import Within
 from apelschema.steps.sources import HYBRID_KEY, has_copied, has_source, key_in
 from apelschema.steps.sums import equal_sums
 
@@ -20,22 +21,26 @@ _SHARED = tuple(name for name in HYBRID_KEY if name not in ("Infrastructure", "S
 
 def look(situation: Situation) -> list[Finding]:
     """How many there are, how many clash, and how many of those are almost certainly the same jobs."""
-    rows = f"SELECT h.SiteID, h.Year, h.Month, 1 AS Number FROM {_candidates()} WHERE h.ServiceLevel = 0"
-    found = places(situation, f"{rows} AND {has_source(settled=False)}")
+
+    def of_level_zero(within: Within) -> str:
+        where = f"h.ServiceLevel = 0 AND {has_source(settled=False)}"
+        return f"SELECT h.SiteID, h.Year, h.Month, 1 AS Number FROM {_candidates(within)} WHERE {where}"
+
+    found = places(situation, of_level_zero)
     if not found:
         return []
     message = f"{counted(total(found))} of {HYBRID} from jobs or summaries of level 0, {where(found)}."
     return [
         Finding(ID, "info", HYBRID, f"{message} They count no normalised time.", _HINT, total(found)),
-        *_clashes(situation, f"{rows} AND {_is_copied(situation)} AND {has_source(settled=False)}"),
+        *_clashes(situation, lambda within: f"{of_level_zero(within)} AND {_is_copied(situation)}"),
         *_same_twice(situation),
     ]
 
 
-def _candidates() -> str:
+def _candidates(within: Within) -> str:
     """Rows under keys of which a source has level 0: copies have it too, and to look for jobs behind all takes long."""
     keys = " UNION ".join(
-        f"SELECT {key_in(table, 's', _SHARED)} FROM {table} s WHERE s.ServiceLevel = 0"
+        f"SELECT {key_in(table, 's', _SHARED)} FROM {table} s WHERE s.ServiceLevel = 0 AND {within('s')}"
         for table in ("Summaries", "JobRecords")
     )
     return f"({keys}) c STRAIGHT_JOIN {HYBRID} h ON {sql.same_key(_SHARED, 'h', 'c')}"
@@ -48,7 +53,7 @@ def _is_copied(situation: Situation) -> str:
     return f"({kind} AND {has_copied(typed=typed, settled=False)})"
 
 
-def _clashes(situation: Situation, rows: str) -> Iterator[Finding]:
+def _clashes(situation: Situation, rows: Rows) -> Iterator[Finding]:
     if found := places(situation, rows):
         then = (
             "the routines add them up: from the first summariser run on these rows show the jobs of both"
@@ -65,8 +70,12 @@ def _same_twice(situation: Situation) -> Iterator[Finding]:
     kind = "n.ServiceLevelType = t.ServiceLevelType" if has_types(situation) else "t.ServiceLevelType = ''"
     found = places(
         situation,
-        f"SELECT t.SiteID, t.Year, t.Month, 1 AS Number FROM Summaries t JOIN {NORMALISED} n"
-        f" ON {sql.same_key(_SHARED, 'n', 't')} AND {equal_sums('n', 't')} AND {kind} WHERE t.ServiceLevel = 0",
+        lambda within: (
+            f"SELECT t.SiteID, t.Year, t.Month, 1 AS Number FROM Summaries t JOIN {NORMALISED} n"
+            f" ON {sql.same_key(_SHARED, 'n', 't')} AND {equal_sums('n', 't')} AND {kind}"
+            f" WHERE t.ServiceLevel = 0 AND {within('t')}"
+        ),
+        table="Summaries",
     )
     if found:
         message = (

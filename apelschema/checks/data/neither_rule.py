@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from apelschema.checks.base import Check, Finding, Situation
-from apelschema.checks.data.places import Span, counted, site_name
+from apelschema.checks.data.places import Span, counted, of_sites, site_name
 from apelschema.checks.data.rule import HYBRID
 from apelschema.checks.data.seen import with_tables
 from apelschema.sql import Normalisation
@@ -15,15 +15,19 @@ ID = "neither_rule"
 def look(situation: Situation) -> list[Finding]:
     """Warns by type, with the sites and months."""
     month = "h.Year * 100 + h.Month"
-    rows = situation.rows(
-        "SELECT d.Kind, s.name, d.SiteID, d.First, d.Last, d.Number FROM (SELECT LOWER(h.ServiceLevelType) AS Kind,"
-        f" h.SiteID, MIN({month}) AS First, MAX({month}) AS Last, COUNT(*) AS Number FROM {HYBRID} h"
-        f" WHERE {Normalisation(situation.policy).on_neither_rule} GROUP BY Kind, h.SiteID) d"
-        " LEFT JOIN Sites s ON s.id = d.SiteID ORDER BY d.Kind, d.SiteID",
+    rows = of_sites(
+        situation,
+        HYBRID,
+        lambda within: (
+            "SELECT d.Kind, s.name, d.SiteID, d.First, d.Last, d.Number FROM ("
+            f"SELECT LOWER(h.ServiceLevelType) AS Kind, h.SiteID, MIN({month}) AS First, MAX({month}) AS Last,"
+            f" COUNT(*) AS Number FROM {HYBRID} h WHERE {Normalisation(situation.policy).on_neither_rule}"
+            f" AND {within('h')} GROUP BY Kind, h.SiteID) d LEFT JOIN Sites s ON s.id = d.SiteID"
+        ),
         (),
     )
     by_type: dict[str, list[Span]] = defaultdict(list)
-    for kind, name, site, *numbers in rows:
+    for kind, name, site, *numbers in sorted(rows, key=lambda row: (row[0], row[2])):
         by_type[str(kind)].append(Span(site_name(name, site), *map(int, numbers)))
     return [_finding(kind, found) for kind, found in by_type.items()]
 

@@ -1,6 +1,8 @@
 """Check: rows that say no infrastructure in other spellings than the one label (C6; H22, H28)."""
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Final
 
 from apelschema import sql
 from apelschema.checks.base import Check, Finding, Situation
@@ -8,6 +10,7 @@ from apelschema.checks.data import jobs
 from apelschema.checks.data.places import counted, places, total, where
 from apelschema.checks.data.rule import HYBRID, NORMALISED, is_coming, key_of
 from apelschema.checks.data.seen import with_tables
+from apelschema.checks.slices import Within
 from apelschema.names import NO_INFRASTRUCTURE
 from apelschema.steps.relabel import Relabel
 from apelschema.steps.settle import Settle
@@ -16,6 +19,9 @@ from apelschema.steps.sources import INFRASTRUCTURE
 ID = "no_infrastructure"
 
 _COLUMNS = {**INFRASTRUCTURE, HYBRID: "Infrastructure"}
+
+_SHARE: Final = 0.25
+"""Of the time that is left, for each look but the last."""
 
 
 def look(situation: Situation) -> list[Finding]:
@@ -30,15 +36,13 @@ def look(situation: Situation) -> list[Finding]:
 
 def _other_spellings(situation: Situation) -> Iterator[Finding]:
     for table in ("Summaries", NORMALISED, HYBRID):
-        condition = sql.is_unsettled(f"t.{_COLUMNS[table]}")
-        query = f"SELECT t.SiteID, t.Year, t.Month, 1 AS Number FROM {table} t WHERE {condition}"
-        if found := places(situation, query):
+        if found := places(situation, partial(_unsettled, table), table=table, share=_SHARE):
             yield _spelt(situation, table, total(found), where(found))
 
 
 def _in_hybrid(situation: Situation) -> Iterator[Finding]:
     """Keys under which rows are summed up when they get the label."""
-    found = places(situation, _falling_together(situation, HYBRID))
+    found = places(situation, partial(_falling_together, situation, HYBRID), share=_SHARE)
     if found:
         is_coming_up = is_coming(situation, Relabel)
         what = "are summed up, and kept whole aside" if is_coming_up else "count twice if one of them is a stale copy"
@@ -59,7 +63,8 @@ def _in_keys(situation: Situation) -> Iterator[Finding]:
     for table in ("Summaries", NORMALISED):
         if _COLUMNS[table] not in key_of(situation, table):
             continue
-        if found := places(situation, _falling_together(situation, table)):
+        rows = partial(_falling_together, situation, table)
+        if found := places(situation, rows, table=table, share=_SHARE):
             settles = any(isinstance(step, Settle) and step.table == table for step in situation.steps())
             yield Finding(
                 ID,
@@ -77,7 +82,6 @@ def _of_jobs(situation: Situation) -> Iterator[Finding]:
     found = jobs.by_site(situation, f"SUM({sql.is_unsettled(f't.{_COLUMNS[jobs.TABLE]}')})")
     if count := found.total():
         yield _spelt(situation, jobs.TABLE, count, found.where())
-    yield from found.unseen(ID)
 
 
 def _spelt(situation: Situation, table: str, count: int, sites: str) -> Finding:
@@ -102,13 +106,18 @@ def _is_settled_by_plan(situation: Situation, table: str) -> bool:
     return any(isinstance(step, Settle) and step.table == table for step in situation.steps())
 
 
-def _falling_together(situation: Situation, table: str) -> str:
+def _unsettled(table: str, within: Within) -> str:
+    condition = sql.is_unsettled(f"t.{_COLUMNS[table]}")
+    return f"SELECT t.SiteID, t.Year, t.Month, 1 AS Number FROM {table} t WHERE {condition} AND {within('t')}"
+
+
+def _falling_together(situation: Situation, table: str, within: Within) -> str:
     """Keys that several rows have when no infrastructure is one thing."""
     column = _COLUMNS[table]
     rest = sql.columns([name for name in key_of(situation, table) if name != column], "t")
     return (
         f"SELECT t.SiteID, t.Year, t.Month, 1 AS Number FROM {table} t"
-        f" WHERE {sql.says_no_infrastructure(f't.{column}')} GROUP BY {rest} HAVING COUNT(*) > 1"
+        f" WHERE {sql.says_no_infrastructure(f't.{column}')} AND {within('t')} GROUP BY {rest} HAVING COUNT(*) > 1"
     )
 
 

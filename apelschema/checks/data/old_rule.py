@@ -1,13 +1,16 @@
 """Check: rows whose figures the new rule changes, or that are still on the old one (C4; H14, H15)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from itertools import groupby
 
 from apelschema.checks.base import Check, Finding, Situation
-from apelschema.checks.data.places import counted, months
+from apelschema.checks.data.places import counted, months, of_sites
 from apelschema.checks.data.rule import HYBRID, has_types, is_coming
 from apelschema.checks.data.seen import with_tables
 from apelschema.checks.data.stale_doubles import is_left_alone
+from apelschema.checks.slices import Within
 from apelschema.sql import Normalisation, within_backfill
 from apelschema.steps.backfill import LEFT_OUT, Backfill, is_left_out
 from apelschema.steps.refigure import Refigure
@@ -26,6 +29,18 @@ class OnOldRule:
     sites: int
     first: int
     last: int
+
+    def __add__(self, other: "OnOldRule") -> "OnOldRule":
+        """The same of other sites added."""
+        return OnOldRule(
+            self.type,
+            self.changes,
+            self.rows + other.rows,
+            self.jobs + other.jobs,
+            self.sites + other.sites,
+            min(self.first, other.first),
+            max(self.last, other.last),
+        )
 
     def __str__(self) -> str:
         jobs, sites = counted(self.jobs, "job"), counted(self.sites, "site")
@@ -46,18 +61,27 @@ def look(situation: Situation) -> list[Finding]:
 
 def _found(situation: Situation, condition: str) -> list[OnOldRule]:
     month = "h.Year * 100 + h.Month"
-    rows = situation.rows(
-        f"SELECT LOWER(h.ServiceLevelType) AS Kind, {within_backfill(situation.policy)} AS Changes, COUNT(*),"
-        f" SUM(h.NumberOfJobs), COUNT(DISTINCT h.SiteID), MIN({month}), MAX({month}) FROM {HYBRID} h"
-        f" WHERE {Normalisation(situation.policy).on_old_rule_only} AND {condition}"
-        " GROUP BY Kind, Changes ORDER BY Kind, Changes",
-        (),
-    )
-    return [_on_old_rule(*row) for row in rows]
+    on_old_rule = Normalisation(situation.policy).on_old_rule_only
+
+    def query(within: Within) -> str:
+        return (
+            f"SELECT LOWER(h.ServiceLevelType) AS Kind, {within_backfill(situation.policy)} AS Changes, COUNT(*),"
+            f" SUM(h.NumberOfJobs), COUNT(DISTINCT h.SiteID), MIN({month}), MAX({month}) FROM {HYBRID} h"
+            f" WHERE {within('h')} AND {on_old_rule} AND {condition} GROUP BY Kind, Changes"
+        )
+
+    rows = of_sites(situation, HYBRID, query, ())
+    return _added_up(OnOldRule(str(kind), bool(changes), *map(int, numbers)) for kind, changes, *numbers in rows)
 
 
-def _on_old_rule(kind: Any, changes: Any, *numbers: Any) -> OnOldRule:
-    return OnOldRule(str(kind), bool(changes), *map(int, numbers))
+def _added_up(found: Iterable[OnOldRule]) -> list[OnOldRule]:
+    """One for each type, in order."""
+    ordered = sorted(found, key=_kind)
+    return [reduce(OnOldRule.__add__, same) for _, same in groupby(ordered, key=_kind)]
+
+
+def _kind(found: OnOldRule) -> tuple[str, bool]:
+    return found.type, found.changes
 
 
 def _before(found: OnOldRule) -> Finding:

@@ -13,8 +13,11 @@ def look(situation: Situation) -> list[Finding]:
     """Warns by site: a second of work on any machine is worth more than one normalised second."""
     found = spans(
         situation,
-        f"SELECT t.SiteID, t.Year, t.Month, 1 AS Number FROM {NORMALISED} t"
-        " WHERE t.NormalisedWallDuration < t.WallDuration OR t.NormalisedCpuDuration < t.CpuDuration",
+        lambda within: (
+            f"SELECT t.SiteID, t.Year, t.Month, 1 AS Number FROM {NORMALISED} t WHERE {within('t')}"
+            " AND (t.NormalisedWallDuration < t.WallDuration OR t.NormalisedCpuDuration < t.CpuDuration)"
+        ),
+        table=NORMALISED,
     )
     if not found:
         return []

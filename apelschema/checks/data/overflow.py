@@ -7,7 +7,9 @@ from apelschema.checks.base import Check, Finding, Situation
 from apelschema.checks.data.places import counted, places, total, where
 from apelschema.checks.data.rule import HYBRID, has_new_rule_after
 from apelschema.checks.data.seen import with_tables
+from apelschema.checks.slices import Within
 from apelschema.sql import LARGEST, Normalisation
+from apelschema.steps.losses import Place
 from apelschema.steps.sources import makes
 
 ID = "overflow"
@@ -21,13 +23,23 @@ def look(situation: Situation) -> list[Finding]:
     if not has_new_rule_after(situation):
         return []
     new = f"NOT EXISTS (SELECT 1 FROM {HYBRID} x WHERE {makes('Summaries', 'h', 'x')})"
-    return [*_of_table(situation, HYBRID, "TRUE"), *_of_table(situation, "Summaries", new)]
+    return [*_of_table(situation, HYBRID, "TRUE", 0.5), *_of_table(situation, "Summaries", new, 1.0)]
 
 
-def _of_table(situation: Situation, table: str, condition: str) -> Iterator[Finding]:
-    rows = f"SELECT h.SiteID, h.Year, h.Month, 1 AS Number FROM {table} h WHERE {condition} AND "
+def _of_table(situation: Situation, table: str, condition: str, share: float) -> Iterator[Finding]:
+    """Most tables have none of both kinds: one look tells that."""
     larger = {limit: _is_larger(situation, limit) for limit in (LARGEST, LARGEST_SIGNED)}
-    if clamped := places(situation, rows + larger[LARGEST], ()):
+
+    def found(which: str) -> tuple[Place, ...]:
+        def rows(within: Within) -> str:  # the condition last: it looks rows up in the other table
+            where = f"{within('h')} AND {which} AND {condition}"
+            return f"SELECT h.SiteID, h.Year, h.Month, 1 AS Number FROM {table} h WHERE {where}"
+
+        return places(situation, rows, (), table=table, share=share)
+
+    if not found(larger[LARGEST_SIGNED]):
+        return
+    if clamped := found(larger[LARGEST]):
         yield Finding(
             ID,
             "warning",
@@ -38,8 +50,7 @@ def _of_table(situation: Situation, table: str, condition: str) -> Iterator[Find
             " such a row stops the summariser for all (1264).",
             total(clamped),
         )
-    refused = f"{larger[LARGEST_SIGNED]} AND NOT {larger[LARGEST]}"
-    if signed := places(situation, rows + refused, ()):
+    if signed := found(f"{larger[LARGEST_SIGNED]} AND NOT {larger[LARGEST]}"):
         yield Finding(
             ID,
             "warning",

@@ -48,12 +48,12 @@ def look(situation: Situation) -> list[Finding]:
         return []
     context = Context(situation.session, Journal(situation.session), situation.policy, central=True)
     old = figures_policy(context)
-    changes = _changes(context, old or situation.policy)
+    changes = _changes(situation, context, old or situation.policy)
     return [
         _said("policy", _difference(old, situation.policy)),
         *(_said(each.type or '""', str(each), each.rows) for each in changes),
         *([] if changes else [_said(TABLE, "No published figure changes.")]),
-        *_staying(context),
+        *_staying(situation),
     ]
 
 
@@ -68,10 +68,10 @@ def _difference(old: Policy | None, new: Policy) -> str:
     return f"The policy changes: {listed}. The summarising routines are put under the new one."
 
 
-def _changes(context: Context, old: Policy) -> list[Change]:
+def _changes(situation: Situation, context: Context, old: Policy) -> list[Change]:
     rule = Normalisation(context.policy)
     month = "h.Year * 100 + h.Month"
-    rows = context.session.rows(
+    rows = situation.rows(
         f"SELECT LOWER(h.ServiceLevelType) AS Kind, {Normalisation(old).keeps} AS KeptBefore,"
         f" {rule.keeps} AS KeptAfter, NOT {within_backfill(old)} AS ComesIn,"
         f" COUNT(*), SUM(h.NumberOfJobs), MIN({month}), MAX({month}) FROM {TABLE} h"
@@ -86,11 +86,11 @@ def _change(kind: str, before: int, after: int, comes_in: int, *numbers: Any) ->
     return Change(kind, bool(before), bool(after), bool(comes_in), *map(int, numbers))
 
 
-def _staying(context: Context) -> list[Finding]:
+def _staying(situation: Situation) -> list[Finding]:
     """Rows that are under another rule and stay so, because their months are left out."""
-    wrong = Normalisation(context.policy).on_wrong_rule
-    count = context.session.value(
-        f"SELECT COUNT(*) FROM {TABLE} h WHERE {wrong} AND NOT {within_backfill(context.policy)}"
+    wrong = Normalisation(situation.policy).on_wrong_rule
+    count = situation.value(
+        f"SELECT COUNT(*) FROM {TABLE} h WHERE {wrong} AND NOT {within_backfill(situation.policy)}"
         f" AND NOT {is_left_out()}",
         (),
     )

@@ -1,7 +1,7 @@
 """Check: rows that nothing is behind any more, beside another of the same work (C2; H2)."""
 
 from apelschema.checks.base import Check, Finding, Situation
-from apelschema.checks.data.places import counted, places, total, where
+from apelschema.checks.data.places import counted, of_sites, places, total, where
 from apelschema.checks.data.rule import HYBRID, has_types, is_coming
 from apelschema.checks.data.seen import with_tables
 from apelschema.sql import Normalisation
@@ -14,7 +14,10 @@ ID = "stale_doubles"
 def look(situation: Situation) -> list[Finding]:
     """Warns of them, and says how many the backfill leaves as they are."""
     stale = f"{has_twin()} AND {has_nothing_behind(situation)}"
-    found = places(situation, f"SELECT h.SiteID, h.Year, h.Month, 1 AS Number FROM {HYBRID} h WHERE {stale}")
+    found = places(
+        situation,
+        lambda within: f"SELECT h.SiteID, h.Year, h.Month, 1 AS Number FROM {HYBRID} h WHERE {within('h')} AND {stale}",
+    )
     if not found:
         return []
     message = (
@@ -40,7 +43,13 @@ def _left_out(situation: Situation, stale: str) -> str:
     if not is_coming(situation, Backfill):
         return ""
     on_old_rule = Normalisation(situation.policy).on_old_rule_only
-    left = situation.value(f"SELECT COUNT(*) FROM {HYBRID} h WHERE {on_old_rule} AND {stale}", ())
+    rows = of_sites(
+        situation,
+        HYBRID,
+        lambda within: f"SELECT COUNT(*) FROM {HYBRID} h WHERE {within('h')} AND {on_old_rule} AND {stale}",
+        (),
+    )
+    left = sum(int(count) for (count,) in rows)
     return f" The backfill leaves {counted(left)} of them on the old rule, since they would grow 250-fold."
 
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from apelschema import sql
 from apelschema.checks.base import Check, Finding, Situation
-from apelschema.checks.data.places import counted, places, total, where
+from apelschema.checks.data.places import counted, of_sites, total, where
 from apelschema.checks.data.rule import HYBRID, has_types
 from apelschema.checks.data.seen import with_tables
 from apelschema.checks.data.stale_doubles import has_nothing_behind
-from apelschema.steps.losses import Place
-from apelschema.steps.sources import HYBRID_KEY, has_copied, has_source
+from apelschema.checks.slices import Within
+from apelschema.steps.losses import Place, as_places
+from apelschema.steps.sources import HYBRID_KEY, has_copied, has_source, with_neighbours
 
 ID = "stale_infrastructure"
 
@@ -18,20 +19,25 @@ def look(situation: Situation) -> list[Finding]:
     """Warns where the neighbour has a source still; where the sources of both are gone it is probably history."""
     gone = has_nothing_behind(situation)
     has_one = f"({has_source('o', settled=False)} OR {has_copied('o', typed=has_types(situation), settled=False)})"
-    stale = places(
+    other = f"EXISTS (SELECT 1 FROM {HYBRID} o WHERE {_differ()} AND {has_one})"
+    rows = of_sites(
         situation,
-        f"SELECT h.SiteID, h.Year, h.Month, 1 AS Number FROM {_beside_another()} WHERE {gone}"
-        f" AND EXISTS (SELECT 1 FROM {HYBRID} o WHERE {_differ()} AND {has_one})",
+        HYBRID,
+        lambda within: (
+            "SELECT s.name, d.* FROM (SELECT h.SiteID, h.Year, h.Month,"
+            f" SUM({other}) AS Stale, COUNT(*) AS Number FROM {_beside_another(within)} WHERE {gone}"
+            " GROUP BY h.SiteID, h.Year, h.Month) d LEFT JOIN Sites s ON s.id = d.SiteID"
+        ),
     )
-    either = int(situation.value(f"SELECT COUNT(*) FROM {_beside_another()} WHERE {gone}"))
-    return [*_stale(stale), *_history(either - total(stale))]
+    stale = as_places(row[:5] for row in sorted(rows, key=lambda row: row[1:4]) if row[4])
+    return [*_stale(stale), *_history(sum(int(row[5]) for row in rows) - total(stale))]
 
 
-def _beside_another() -> str:
+def _beside_another(within: Within) -> str:
     """Rows beside one of another infrastructure: few, for whom alone it is worth while to look for jobs."""
     key = sql.columns(HYBRID_KEY, "h")
-    found = f"SELECT DISTINCT {key} FROM {HYBRID} h STRAIGHT_JOIN {HYBRID} o ON {_differ()}"
-    return f"({found}) c STRAIGHT_JOIN {HYBRID} h ON {sql.same_key(HYBRID_KEY, 'h', 'c')}"
+    rows = f"{with_neighbours('h', within('n'))} STRAIGHT_JOIN {HYBRID} o ON {_differ()}"
+    return f"(SELECT DISTINCT {key} FROM {rows}) c STRAIGHT_JOIN {HYBRID} h ON {sql.same_key(HYBRID_KEY, 'h', 'c')}"
 
 
 def _differ() -> str:

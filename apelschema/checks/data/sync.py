@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from apelschema.checks.base import Check, Finding, Situation
-from apelschema.checks.data.places import counted, site_name
+from apelschema.checks.data.places import counted, of_sites, site_name
 from apelschema.checks.data.rule import HYBRID
 from apelschema.checks.data.seen import with_tables
 from apelschema.verify.base import listed
@@ -38,14 +39,22 @@ def look(situation: Situation) -> list[Finding]:
 
 def _compared(situation: Situation) -> tuple[int, Sequence[Told]]:
     """How many agree, and those that do not; what was told since the last summariser run is left out."""
-    rows = situation.rows(
-        "SELECT s.name, r.SiteID, h.name, r.SubmitHostID, r.Year, r.Month, r.NumberOfJobs, c.Jobs FROM SyncRecords r"
-        f" JOIN (SELECT t.SiteID, t.SubmitHostId, t.Year, t.Month, SUM(t.NumberOfJobs) AS Jobs FROM {HYBRID} t"
-        " GROUP BY t.SiteID, t.SubmitHostId, t.Year, t.Month) c"
-        " ON c.SiteID = r.SiteID AND c.SubmitHostId = r.SubmitHostID AND c.Year = r.Year AND c.Month = r.Month"
-        " LEFT JOIN Sites s ON s.id = r.SiteID LEFT JOIN SubmitHosts h ON h.id = r.SubmitHostID"
-        f" WHERE r.UpdateTime <= (SELECT MAX(u.UpdateTime) FROM {HYBRID} u)"
-        " ORDER BY r.SiteID, r.SubmitHostID, r.Year, r.Month"
+    if not situation.value("SELECT 1 FROM SyncRecords LIMIT 1"):
+        return 0, ()
+    last_run = situation.value(f"SELECT MAX(u.UpdateTime) FROM {HYBRID} u")
+    rows = of_sites(
+        situation,
+        "SyncRecords",
+        lambda within: (
+            "SELECT s.name, r.SiteID, h.name, r.SubmitHostID, r.Year, r.Month, r.NumberOfJobs, c.Jobs"
+            " FROM SyncRecords r"
+            f" JOIN (SELECT t.SiteID, t.SubmitHostId, t.Year, t.Month, SUM(t.NumberOfJobs) AS Jobs FROM {HYBRID} t"
+            f" WHERE {within('t')} GROUP BY t.SiteID, t.SubmitHostId, t.Year, t.Month) c"
+            " ON c.SiteID = r.SiteID AND c.SubmitHostId = r.SubmitHostID AND c.Year = r.Year AND c.Month = r.Month"
+            " LEFT JOIN Sites s ON s.id = r.SiteID LEFT JOIN SubmitHosts h ON h.id = r.SubmitHostID"
+            f" WHERE {within('r')} AND r.UpdateTime <= %s"
+        ),
+        (last_run,),
     )
     told = [
         Told(
@@ -53,10 +62,15 @@ def _compared(situation: Situation) -> tuple[int, Sequence[Told]]:
             str(host) if host is not None else f"host {host_id}",
             *map(int, (year, month, jobs, here)),
         )
-        for name, site, host, host_id, year, month, jobs, here in rows
+        for name, site, host, host_id, year, month, jobs, here in sorted(rows, key=_key)
     ]
     differing = [each for each in told if each.told != each.here]
     return len(told) - len(differing), differing
+
+
+def _key(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    _, site, _, host, year, month, *_ = row
+    return site, host, year, month
 
 
 def _more(found: Sequence[Told], compared: str) -> Iterator[Finding]:

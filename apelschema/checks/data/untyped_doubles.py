@@ -1,5 +1,6 @@
 """Check: no normalised summary stands untyped beside typed, or untyped in two spellings (C1; H1, H3)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from apelschema.checks.base import Check, Finding, Situation
@@ -7,6 +8,7 @@ from apelschema.checks.data.places import counted, places, total, where
 from apelschema.checks.data.rule import HYBRID, NORMALISED, has_types, is_coming, key_of
 from apelschema.checks.data.seen import with_tables
 from apelschema.steps.fold import FoldTypes
+from apelschema.steps.losses import Place
 from apelschema.verify.doubles import doubles, sources
 
 ID = "untyped_doubles"
@@ -27,7 +29,10 @@ def look(situation: Situation) -> list[Finding]:
     """Warns of keys that count twice; a way back has to have them settled before."""
     key = key_of(situation, NORMALISED)
     by_table = sources(typed=has_types(situation))
-    found = {table: places(situation, doubles(table, rows, key)) for table, rows in by_table.items()}
+    found = {
+        table: _places(situation, table, rows, key, 1 / (len(by_table) - number))
+        for number, (table, rows) in enumerate(by_table.items())
+    }
     return [
         Finding(
             ID,
@@ -40,6 +45,10 @@ def look(situation: Situation) -> list[Finding]:
         for table, there in found.items()
         if there
     ]
+
+
+def _places(situation: Situation, table: str, rows: str, key: Sequence[str], share: float) -> tuple[Place, ...]:
+    return places(situation, lambda within: doubles(table, f"{rows} AND {within('t')}", key), table=table, share=share)
 
 
 CHECK = Check(

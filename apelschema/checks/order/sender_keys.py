@@ -5,7 +5,7 @@ from typing import Final
 from apelschema.checks.base import Check, Finding, Situation
 from apelschema.checks.data.rule import has_new_rule_after
 from apelschema.checks.data.seen import with_tables
-from apelschema.checks.order.sent import KIND, by_key, finding, sent
+from apelschema.checks.order.sent import KIND, finding, sent
 
 ID = "sender_keys"
 
@@ -21,7 +21,7 @@ def look(situation: Situation) -> list[Finding]:
         return []
     types = f"COUNT(DISTINCT {KIND})"
     what = "under one key with rows of other benchmark types, which v0.3 messages cannot tell apart"
-    return finding(situation, ID, sent(situation, by_key(types, f"{types} > 1")), what, _HINT)
+    return finding(situation, ID, sent(situation, types, f"{types} > 1"), what, _HINT)
 
 
 CHECK = Check(

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from apelschema import sql
 from apelschema.checks.base import Finding, Severity, Situation
-from apelschema.checks.data.places import Span, counted, site_name
+from apelschema.checks.data.places import Span, counted, of_sites, site_name
 from apelschema.checks.data.rule import HYBRID
+from apelschema.checks.slices import Within
 from apelschema.names import NO_INFRASTRUCTURE
 from apelschema.steps.sources import HYBRID_KEY
 from apelschema.verify.base import listed
@@ -32,7 +33,7 @@ class Sent:
         return f"{self.span} ({self.next} next)"
 
 
-def by_key(number: str, condition: str) -> str:
+def by_key(number: str, condition: str, within: Within) -> str:
     """Rows of the view by key without the type: a number each where the condition on the rows ``h`` of a key holds.
 
     No infrastructure is one thing, as after an upgrade.
@@ -41,19 +42,25 @@ def by_key(number: str, condition: str) -> str:
     infrastructure = f"IF({sql.says_no_infrastructure('h.Infrastructure')}, '{NO_INFRASTRUCTURE}', h.Infrastructure)"
     return (
         f"SELECT h.SiteID, h.Year, h.Month, {number} AS Number, MIN(h.EarliestEndTime) AS Earliest FROM {HYBRID} h"
-        f" GROUP BY {sql.columns(rest, 'h')}, {infrastructure} HAVING {condition}"
+        f" WHERE {within('h')} GROUP BY {sql.columns(rest, 'h')}, {infrastructure} HAVING {condition}"
     )
 
 
-def sent(situation: Situation, rows: str) -> Sequence[Sent]:
-    """What a query gives as SiteID, Year, Month, Number and Earliest, by site; raises OutOfTime."""
+def sent(situation: Situation, number: str, condition: str, share: float = 1.0) -> Sequence[Sent]:
+    """What ``by_key`` gives, by site."""
     month = "r.Year * 100 + r.Month"
-    found = situation.rows(
-        f"SELECT s.name, d.* FROM (SELECT r.SiteID, MIN({month}) AS First, MAX({month}) AS Last,"
-        f" SUM(r.Number) AS Number, SUM(IF(r.Earliest >= {PREVIOUS_MONTH}, r.Number, 0)) AS Next FROM ({rows}) r"
-        " GROUP BY r.SiteID) d LEFT JOIN Sites s ON s.id = d.SiteID ORDER BY d.SiteID"
+    found = of_sites(
+        situation,
+        HYBRID,
+        lambda within: (
+            f"SELECT s.name, d.* FROM (SELECT r.SiteID, MIN({month}) AS First, MAX({month}) AS Last,"
+            f" SUM(r.Number) AS Number, SUM(IF(r.Earliest >= {PREVIOUS_MONTH}, r.Number, 0)) AS Next"
+            f" FROM ({by_key(number, condition, within)}) r"
+            " GROUP BY r.SiteID) d LEFT JOIN Sites s ON s.id = d.SiteID"
+        ),
+        share=share,
     )
-    return [_sent(*row) for row in found]
+    return [_sent(*row) for row in sorted(found, key=lambda row: row[1])]
 
 
 def finding(situation: Situation, id_: str, found: Sequence[Sent], what: str, hint: str) -> list[Finding]:
@@ -71,7 +78,7 @@ def finding(situation: Situation, id_: str, found: Sequence[Sent], what: str, hi
 
 def _has_sent(situation: Situation) -> bool:
     """Whether an unloader left its mark here; without one the database may be sent from by interval."""
-    return bool(situation.value("SELECT COUNT(*) FROM LastUpdated t WHERE t.Type = 'sent'"))
+    return bool(situation.session.value("SELECT COUNT(*) FROM LastUpdated t WHERE t.Type = 'sent'"))
 
 
 def _sent(name: Any, site: Any, *numbers: Any) -> Sent:

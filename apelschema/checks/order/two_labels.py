@@ -5,7 +5,7 @@ from typing import Final
 from apelschema.checks.base import Check, Finding, Situation
 from apelschema.checks.data.rule import has_new_rule_after
 from apelschema.checks.data.seen import with_tables
-from apelschema.checks.order.sent import KIND, UNTYPED, by_key, finding, sent
+from apelschema.checks.order.sent import KIND, UNTYPED, finding, sent
 
 ID = "two_labels"
 
@@ -21,7 +21,7 @@ def look(situation: Situation) -> list[Finding]:
         return []
     labels = f"COUNT(DISTINCT IF({UNTYPED} OR {KIND} = 'hepspec', {KIND}, NULL))"
     what = "under one key with others that v0.4 messages call HEPSPEC too ('', 'None', HEPSPEC)"
-    return finding(situation, ID, sent(situation, by_key(labels, f"{labels} > 1")), what, _HINT)
+    return finding(situation, ID, sent(situation, labels, f"{labels} > 1"), what, _HINT)
 
 
 CHECK = Check(

@@ -1,12 +1,13 @@
 """Check: benchmark types that a sender with types cannot send (C13; H8)."""
 
+from collections import Counter
 from typing import Final
 
 from apelschema.checks.base import Check, Finding, Situation
-from apelschema.checks.data.places import counted
+from apelschema.checks.data.places import counted, of_sites
 from apelschema.checks.data.rule import HYBRID, has_new_rule_after
 from apelschema.checks.data.seen import with_tables
-from apelschema.checks.order.sent import KIND, UNTYPED, by_key, finding, sent
+from apelschema.checks.order.sent import KIND, UNTYPED, finding, sent
 from apelschema.names import LISTED_TYPES
 from apelschema.verify.base import listed
 
@@ -26,7 +27,7 @@ def look(situation: Situation) -> list[Finding]:
     if not has_new_rule_after(situation):
         return []
     number = f"COUNT(DISTINCT IF({_IS_ONE}, {KIND}, NULL))"
-    found = sent(situation, by_key(number, f"{number} > 0"))
+    found = sent(situation, number, f"{number} > 0", 0.7)
     return (
         finding(situation, ID, found, f"of a type that v0.4 messages do not know ({_types(situation)})", _HINT)
         if found
@@ -35,10 +36,17 @@ def look(situation: Situation) -> list[Finding]:
 
 
 def _types(situation: Situation) -> str:
-    rows = situation.rows(
-        f"SELECT {KIND} AS Kind, COUNT(*) FROM {HYBRID} h WHERE {_IS_ONE} GROUP BY Kind ORDER BY Kind"
+    rows = of_sites(
+        situation,
+        HYBRID,
+        lambda within: (
+            f"SELECT {KIND} AS Kind, COUNT(*) FROM {HYBRID} h WHERE {_IS_ONE} AND {within('h')} GROUP BY Kind"
+        ),
     )
-    return listed([f'"{kind}": {counted(count)} of {HYBRID}' for kind, count in rows])
+    by_kind: Counter[str] = Counter()
+    for kind, count in rows:
+        by_kind[str(kind)] += int(count)
+    return listed([f'"{kind}": {counted(count)} of {HYBRID}' for kind, count in sorted(by_kind.items())])
 
 
 CHECK = Check(

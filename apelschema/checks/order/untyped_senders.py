@@ -2,7 +2,7 @@
 
 from apelschema import sql
 from apelschema.checks.base import Check, Finding, Situation
-from apelschema.checks.data.places import counted, site_name
+from apelschema.checks.data.places import counted, of_sites, site_name
 from apelschema.checks.data.rule import NORMALISED, has_types
 from apelschema.checks.data.seen import with_tables
 from apelschema.checks.order.sent import PREVIOUS_MONTH
@@ -14,13 +14,19 @@ ID = "untyped_senders"
 def look(situation: Situation) -> list[Finding]:
     """Which sites, and when they did so last, if that was since the first of the previous month."""
     untyped = sql.says_no_type("t.ServiceLevelType") if has_types(situation) else "TRUE"
-    rows = situation.rows(
-        "SELECT s.name, d.SiteID, d.Latest FROM (SELECT t.SiteID, MAX(t.UpdateTime) AS Latest"
-        f" FROM {NORMALISED} t WHERE {untyped} GROUP BY t.SiteID HAVING Latest >= {PREVIOUS_MONTH}) d"
-        " LEFT JOIN Sites s ON s.id = d.SiteID ORDER BY d.SiteID"
+    found = of_sites(
+        situation,
+        NORMALISED,
+        lambda within: (
+            "SELECT s.name, d.SiteID, d.Latest FROM (SELECT t.SiteID, MAX(t.UpdateTime) AS Latest"
+            f" FROM {NORMALISED} t WHERE {untyped} AND {within('t')} GROUP BY t.SiteID"
+            f" HAVING Latest >= {PREVIOUS_MONTH}) d"
+            " LEFT JOIN Sites s ON s.id = d.SiteID"
+        ),
     )
-    if not rows:
+    if not found:
         return []
+    rows = sorted(found, key=lambda row: row[1])
     sites = listed([f"{site_name(name, site)}, last {latest:%Y-%m}" for name, site, latest in rows])
     message = f"{counted(len(rows), 'site')} sent normalised summaries without a benchmark type recently: {sites}."
     hint = (
