@@ -32,7 +32,7 @@ F = TypeVar("F", bound=Found)
 class Written:
     """Sites and months with a row written, by its ``UpdateTime``, since a run; each table is looked at once.
 
-    ``since`` (UTC) is the run's end if it is not given; that of a run beside writers is when it took its checksums.
+    ``since`` (UTC) is the run's end if it is not given; that of a run beside writers is its beginning.
     Whole months that are gone from JobRecords, for all sites, were purged.
     """
 
@@ -91,7 +91,7 @@ class Written:
 def _end_of(session: Session, run_id: int) -> datetime | None:
     """When rows began to be written that are not the run's; None for a run that nobody noted."""
     taken = checksums.taken(session, run_id)
-    if taken and taken.beside_writers:
-        return taken.at
-    row = session.one(f"SELECT COALESCE(EndedAt, StartedAt) FROM {RUNS} WHERE Id = %s", (run_id,))
+    # Beside writers not when the checksums were taken: the ledger was before them.
+    from_when = "StartedAt" if taken and taken.beside_writers else "COALESCE(EndedAt, StartedAt)"
+    row = session.one(f"SELECT {from_when} FROM {RUNS} WHERE Id = %s", (run_id,))
     return row[0] if row else None

@@ -23,6 +23,9 @@ def weighed(
     """
     written = subject.shared(f"written since {run} {since}", lambda: Written(subject.session, run, since))
     ours, others = written.parted(found)
+    if ours:  # or written since an earlier check asked for what was
+        written = Written(subject.session, run, since)
+        ours, others = written.parted(found)
     if ours:
         named = listed([said(each) for each in ours[:SHOWN]], len(ours))
         more = f"; besides {len(others)} that cannot be told" if others else ""

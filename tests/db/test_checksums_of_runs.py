@@ -213,6 +213,47 @@ def test_beside_writers_their_rows_are_told_and_unproved(small: Session):
     assert statuses(small) == ("pass", "unproved", "skipped")
 
 
+def test_rows_that_come_while_verify_is_at_work_are_no_fault_of_the_run(small: Session):
+    upgrade(small.target)
+    small.rows("SELECT SLEEP(1.1)")  # what comes is of another second than the run's end
+    subject = verify._subject(small, None)
+    load_summary(small, month=3, vo="atlas")
+    assert verify.CHECKS["ledger"](subject).status == "unproved"
+    load_summary(small, month=4, vo="atlas")
+    found = verify.CHECKS["checksums"](subject)
+    assert found.status == "unproved"
+    assert "2024-04 (written since)" in found.detail
+
+
+class WritesBeforeChecksums(Listener):
+    """Writes when the ledger is taken, and the checksums are not."""
+
+    def __init__(self, db: Session) -> None:
+        self._db = db
+
+    def phase_began(self, name: str, text: str) -> None:
+        if name == "checksums before":
+            load_summary(self._db, month=2, vo="atlas", numberOfJobs=77)
+            self._db.rows("SELECT SLEEP(1.1)")  # their beginning is noted in another second
+
+
+def test_beside_writers_jobs_that_came_are_no_difference_of_the_ledger(small: Session):
+    more = "UPDATE Summaries SET NumberOfJobs = NumberOfJobs + 1, UpdateTime = NOW() WHERE VOID = 1"
+    upgrade(small.target, writers="ignore", listener=Tampers(small, more))
+    assert statuses(small) == ("unproved", "unproved", "skipped")
+
+
+def test_beside_writers_jobs_that_came_between_ledger_and_checksums_are_none_either(small: Session):
+    upgrade(small.target, writers="ignore", listener=WritesBeforeChecksums(small))
+    assert statuses(small) == ("unproved", "pass", "skipped")
+
+
+def test_beside_writers_jobs_that_changed_without_their_time_fail_the_ledger_all_the_same(small: Session):
+    more = "UPDATE Summaries SET NumberOfJobs = NumberOfJobs + 1, UpdateTime = UpdateTime WHERE VOID = 1"
+    with pytest.raises(FoundWrong, match="differs in 1 places"):
+        upgrade(small.target, writers="ignore", listener=Tampers(small, more))
+
+
 def test_beside_writers_a_change_without_its_time_fails_all_the_same(small: Session):
     change = "UPDATE Summaries SET PublisherDNID = 77, UpdateTime = UpdateTime WHERE VOID = 1"
     with pytest.raises(FoundWrong, match="its row checksums in 1:"):

@@ -1,11 +1,13 @@
 """How the server reads for our summarising procedures (semantics.md section 4 rules 3 and 4)."""
 
 import re
+from typing import Any
 
 import pytest
 
-from apelschema import procedures
+from apelschema import procedures, verify
 from apelschema.db.session import Session
+from apelschema.verify.probes.recompute import differing
 from tests.db.conftest import MakeInstalled
 from tests.support.calls import load_job, load_normalised, load_summary, summarise
 
@@ -106,6 +108,25 @@ def test_stale_copies_are_looked_for_by_key_and_never_among_all_jobs(filled: Ses
         rows = explained(filled, query)
         assert [row["table"] for row in rows if row["type"] == "ALL"] in (["n"], ["y"])
         assert "j" not in {row["table"] for row in rows}
+
+
+def test_verify_looks_for_jobs_behind_a_copy_by_the_index_whatever_the_statistics(
+    filled: Session, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+    read = filled.rows
+
+    def listening(query: str, args: Any = None) -> list[tuple[Any, ...]]:
+        asked.append(query)
+        return read(query, args)
+
+    filled.execute("UPDATE NormalisedSummaries SET CpuDuration = CpuDuration + 1, UpdateTime = UpdateTime")
+    with monkeypatch.context() as patched:
+        patched.setattr(filled, "rows", listening)
+        assert sum(each.rows + each.waiting for each in differing(verify._subject(filled, None))) >= JOBS
+    (in_detail,) = (query for query in asked if "FROM JobRecords o" in query)
+    (jobs,) = (row for row in explained(filled, in_detail % ()) if row["key"] == "SummaryIdx")
+    assert jobs["possible_keys"] == "SummaryIdx"
 
 
 def test_without_odd_rows_jobs_are_grouped_once(filled: Session):
