@@ -18,7 +18,7 @@ from apelschema.forecast.time_parts import parts_of
 from apelschema.report.base import size
 from apelschema.runner import Settings
 from benches.page import Section, put
-from benches.server import apelschema, settle
+from benches.server import apelschema, command, settle
 
 SHARE: Final = 0.316
 """Of all rows of a sample that has as many jobs as summaries: the rest are in HybridSuperSummaries."""
@@ -180,7 +180,7 @@ def one_run(server: PrivateServer, place: Target, rows: int, seed: int) -> Bench
     """Make the sample, foresee, upgrade by the command."""
     each, sites = str(round(rows * SHARE)), str(min(max(rows // ROWS_OF_SITE, FEWEST_SITES), MOST_SITES))
     wanted = ("--jobs", each, "--summaries", each, "--sites", sites, "--seed", str(seed))
-    apelschema(place, "sample", *wanted, "--yes")
+    command(place, "sample", *wanted, "--yes")
     with Session(place) as session:
         settle(session)
         steps = runner.plan(session, Settings(place), "head", "upgrade")

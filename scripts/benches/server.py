@@ -114,7 +114,13 @@ def settle(session: Session) -> None:
 
 
 def apelschema(place: Target, *arguments: str) -> dict[str, Any]:
-    """Run a command with ``--json`` to its end; raises CalledProcessError when it fails."""
+    """What a command says with ``--json``; raises CalledProcessError when it fails."""
+    found: dict[str, Any] = json.loads(command(place, *arguments, "--json"))
+    return found
+
+
+def command(place: Target, *arguments: str) -> str:
+    """Run a command to its end and return its output; raises CalledProcessError when it fails."""
     query = urlencode({"unix_socket": place.unix_socket}, safe="/")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("APELSCHEMA_")}
     done = subprocess.run(
@@ -125,7 +131,6 @@ def apelschema(place: Target, *arguments: str) -> dict[str, Any]:
             "--url",
             f"mysql+pymysql://root@localhost/{place.database}?{query}",
             *arguments,
-            "--json",
         ],
         check=True,
         env=environment,
@@ -133,8 +138,7 @@ def apelschema(place: Target, *arguments: str) -> dict[str, Any]:
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return done.stdout
 
 
 @contextmanager
