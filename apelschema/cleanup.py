@@ -157,6 +157,8 @@ def _staying(session: Session) -> list[Staying]:
         naming = sorted(str(name) for (name,) in session.rows(_NAMING, (like,) * 4)) if table in there else []
         if naming:
             found.append(Staying(table, f"written, or read, by {', '.join(naming)}"))
+    if names.SOURCELESS in there and found:
+        found.append(Staying(names.SOURCELESS, "verify tells by it which rows had no source before the upgrade"))
     if LEFT_OUT in there:
         found.append(Staying(LEFT_OUT, "verify and a change of policy leave these rows of HybridSuperSummaries alone"))
     return found
@@ -164,7 +166,8 @@ def _staying(session: Session) -> list[Staying]:
 
 def _tables(session: Session, staying: set[str]) -> list[Item]:
     """Whole tables."""
-    kinds = [_like(prefix) for prefix in (names.KEPT, names.FOLDED, names.RESOLVED, names.REPLACED, names.MARKS)]
+    own = (names.REPLACED, names.MARKS, names.SOURCELESS)
+    kinds = [_like(prefix) for prefix in (names.KEPT, names.FOLDED, names.RESOLVED, *own)]
     found = [(str(name), int(size)) for like in kinds for name, size in session.rows(_SIZES, (like,))]
     gone = [(name, size) for name, size in found if name not in staying]
     return [Item(name, _count(session, name), size) for name, size in gone]

@@ -20,6 +20,7 @@ CLEANUPS: Final = PREFIX + "cleanups"
 TUNINGS: Final = PREFIX + "tunings"
 REPLACED: Final = PREFIX + "replaced"
 MARKS: Final = PREFIX + "marks"
+SOURCELESS: Final = PREFIX + "sourceless"
 KEPT: Final = PREFIX + "kept_"
 """Rows as they were before a step changed them are kept in a table of this name and the step's table."""
 

@@ -22,6 +22,7 @@ from apelschema.steps.mend import MendTable
 from apelschema.steps.mend_stored import MendRoutine, MendView
 from apelschema.steps.relabel import Relabel
 from apelschema.steps.settle import Settle, SettleJobs
+from apelschema.steps.sourceless import KeepSourceless
 from apelschema.steps.stored import PutRoutine, PutView
 from apelschema.steps.support import Support
 
@@ -42,6 +43,7 @@ Sink = Callable[[Direction, Step], None]
 @Operations.register_operation("replace_routine")
 @Operations.register_operation("replace_view")
 @Operations.register_operation("support_table")
+@Operations.register_operation("keep_sourceless")
 @Operations.register_operation("barrier")
 @Operations.register_operation("settle")
 @Operations.register_operation("settle_jobs")
@@ -110,6 +112,11 @@ class StepOperation(MigrateOperation):
     def support_table(cls, operations: Operations, table: str) -> None:
         """Create a table of the tool that routines write."""
         operations.invoke(cls(Support(table)))
+
+    @classmethod
+    def keep_sourceless(cls, operations: Operations) -> None:
+        """Store the keys of HybridSuperSummaries that have no source."""
+        operations.invoke(cls(KeepSourceless()))
 
     @classmethod
     def barrier(cls, operations: Operations) -> None:

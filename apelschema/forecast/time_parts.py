@@ -14,6 +14,7 @@ from apelschema.steps.alter import Alter
 from apelschema.steps.backfill import Backfill
 from apelschema.steps.base import Step
 from apelschema.steps.settle import SettleJobs
+from apelschema.steps.sourceless import KeepSourceless
 from apelschema.verify.probes.choose import MOST_ROWS
 
 LOOKING: Final = "looking and noting"
@@ -119,7 +120,7 @@ class _Steps:
         if step.pauses and planned.description.rows is not None:
             table = step.object.partition(".")[0]
             read, changed = {table: self._rows(table)}, {table: self._changed(planned, table)}
-            self._settled.add(step.object)
+            self._settled.add(step.key)
             pieces = _FIRST_PIECES + self._rows(table) // _PIECE_ROWS
             kind = _kind_of(step)
             looks = self._tables[table].months if kind == JOBS_SETTLED and table in self._tables else 1
@@ -135,7 +136,7 @@ class _Steps:
         step, found = planned.planned.step, self._tables.get(table)
         if planned.planned.direction == "undo":
             return planned.description.rows or 0
-        if found is None or step.object in self._settled:
+        if found is None or step.key in self._settled or isinstance(step, KeepSourceless):
             return 0
         return found.wrong if isinstance(step, Backfill) else found.unsettled
 

@@ -34,6 +34,7 @@ RATES: Final[Mapping[str, Rate]] = {
     "checksums after": Rate({"look": 1.0, "hash": 0.5, "copy": 2.0}),
     "settle": Rate({"look": 0.3, "scan": 1.1, "copy": 1.6, "update": 1.6, "commit": 1.0}),
     "settle jobs": Rate({"look": 0.8, "scan": 2.0, "copy": 10.0, "commit": 1.0}),
+    "sourceless": Rate({"look": 1.0, "scan": 12.0, "commit": 1.0}, 0.4, 2.5),
     "relabel": Rate({"look": 0.7, "scan": 1.8, "copy": 7.7, "commit": 1.0}),
     "backfill": Rate({"look": 1.0, "scan": 6.0, "update": 1.6, "commit": 1.0}),
     "rebuild": Rate({"look": 0.5, "rebuild": 0.85}),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from apelschema import sql
-from apelschema.db.introspect import read_table
+from apelschema.db.introspect import has_table, read_table
 from apelschema.db.retry import retrying
 from apelschema.db.schema import Column
 from apelschema.errors import FoundWrong
@@ -105,8 +105,7 @@ class Backfill(Step):
             f" WHERE {condition} AND ({' OR '.join(reasons.values())}) ON DUPLICATE KEY UPDATE Reason = Reason",
             arguments,
         )
-        left = context.session.rows(f"SELECT 1 FROM {LEFT_OUT} h WHERE {condition} LIMIT 1", arguments)
-        return _change(context, _backfilling if left else _backfilling_all, piece)
+        return _change(context, _backfilling if _may_leave_out(context, piece) else _backfilling_all, piece)
 
 
 def stale_double(rule: Normalisation) -> str:
@@ -144,6 +143,14 @@ def _set_again(context: Context) -> None:
 def _change(context: Context, statement: Callable[[Context, str], str], piece: Piece) -> int:
     condition, arguments = piece.condition("h")
     return context.session.execute(statement(context, condition), arguments)
+
+
+def _may_leave_out(context: Context, piece: Piece) -> bool:
+    """Whether any row of a piece is left out; a script is written where the table that keeps them is not there yet."""
+    if not has_table(context.session, LEFT_OUT):
+        return True
+    condition, arguments = piece.condition("h")
+    return bool(context.session.rows(f"SELECT 1 FROM {LEFT_OUT} h WHERE {condition} LIMIT 1", arguments))
 
 
 def _backfilling(context: Context, condition: str) -> str:

@@ -15,7 +15,7 @@ from apelschema.db.introspect import has_table
 from apelschema.db.retry import retrying
 from apelschema.db.schema import Table
 from apelschema.db.session import Session
-from apelschema.names import LOOKUP_TABLES, quoted
+from apelschema.names import LOOKUP_TABLES, SOURCELESS, quoted
 from apelschema.sql import Normalisation
 from apelschema.steps.backfill import LEFT_OUT
 from apelschema.steps.base import Context
@@ -38,8 +38,12 @@ COLUMNS: Final[Mapping[str, str]] = {
 }
 """By a column that refers to a lookup table, lower case, that table."""
 
+OF_KEYS: Final = (LEFT_OUT, SOURCELESS)
+"""Tables of the tool that hold keys of hybrid: of two that fall together one goes, and nothing is kept."""
+
 TABLES: Final = (
-    "HybridSuperSummaries", "SuperSummaries", "JobRecords", "Summaries", "NormalisedSummaries", "SyncRecords", LEFT_OUT,
+    "HybridSuperSummaries", "SuperSummaries", "JobRecords", "Summaries", "NormalisedSummaries", "SyncRecords",
+    *OF_KEYS,
 )  # fmt: skip
 """What refers to them; hybrid first, since its rows are judged by the sources as they were."""
 
@@ -63,7 +67,7 @@ class Moving:
         """Move all; returns how many."""
         if not self._columns:
             return 0
-        if self._live.name != LEFT_OUT:
+        if self._live.name not in OF_KEYS:
             resolved.ensure_resolved(self._session, self._live)
         key, done = self._live.primary_key, 0
         found = self._session.stream(
@@ -105,7 +109,7 @@ class Moving:
 
     def _settle(self, key: Key, row: dict[str, Any], target: Key, other: dict[str, Any]) -> bool:
         """Of two rows that fall together one goes; whether the one that is to be moved is left."""
-        if self._live.name == LEFT_OUT:
+        if self._live.name in OF_KEYS:
             self._delete(key)
             return False
         newest: bool | None = _time(row) > _time(other)

@@ -51,11 +51,14 @@ def has_source(hybrid: str = "h", *, settled: bool = True) -> str:
     return f"({' OR '.join(found)})"
 
 
-def has_source_in(table: str, hybrid: str, *, settled: bool, hint: str = "") -> str:
-    """Whether jobs, or a summary, are behind the row; ``hint`` says by which index they are looked up."""
+def has_source_in(table: str, hybrid: str, *, settled: bool, hint: str = "", wanted: str = "TRUE") -> str:
+    """Whether jobs, or a summary, for whose ``s`` a condition holds are behind the row.
+
+    ``hint`` says by which index they are looked up.
+    """
     return (
         f"EXISTS (SELECT 1 FROM {table} s{hint} WHERE {makes(table, 's', hybrid)}"
-        f" AND {same_infrastructure(f's.{INFRASTRUCTURE[table]}', hybrid, settled)})"
+        f" AND {same_infrastructure(f's.{INFRASTRUCTURE[table]}', hybrid, settled)} AND {wanted})"
     )
 
 

@@ -73,7 +73,7 @@ def test_what_was_kept_goes_and_what_is_needed_stays(make_database: MakeDatabase
     assert listed[names.FOUND]["rows"] == were
     assert all(each["bytes"] > 0 for each in listed.values() if each["whole"])
     assert sum(each["rows"] for each in plan["removed"]) > were
-    assert {each["table"] for each in plan["staying"]} == {names.REPLACED, names.MARKS, LEFT_OUT}
+    assert {each["table"] for each in plan["staying"]} == {names.REPLACED, names.MARKS, names.SOURCELESS, LEFT_OUT}
     way_back = plan["way_back"]
     assert (way_back["release"], way_back["run"], way_back["loss"]) == ("2.2.1", 1, None)
     assert way_back["lossless_until"]
@@ -85,7 +85,7 @@ def test_what_was_kept_goes_and_what_is_needed_stays(make_database: MakeDatabase
     done = ok(inside(target, "cleanup", "--yes"))
     assert "apelschema downgrade goes no further" in " ".join(done.out.split())
     assert (kept(target), found_rows(db)) == (set(), 0)
-    assert tables_of(target) >= NEEDED | {names.REPLACED, names.MARKS, LEFT_OUT}
+    assert tables_of(target) >= NEEDED | {names.REPLACED, names.MARKS, names.SOURCELESS, LEFT_OUT}
     assert whole(target) == before
     assert ok(inside(target, "status", "--json")).json["way_back_ends_at"] == "230_figures"
     assert "way back    not below 230_figures: cleaned up" in ok(inside(target, "status")).out

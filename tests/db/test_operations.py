@@ -95,6 +95,7 @@ def test_labels_are_settled_behind_routines_and_barrier():
     kinds = [each.step.kind for each in revisions.steps_of("230_routines", "do")]
     last_routine = max(number for number, kind in enumerate(kinds) if kind == "routine")
     assert kinds.index("support") < kinds.index("routine")
+    assert kinds.index("sourceless") < kinds.index("routine")
     assert last_routine < kinds.index("barrier") < kinds.index("settle") < kinds.index("relabel")
     figures = [each.step.kind for each in revisions.steps_of("230_figures", "do")]
     assert figures == ["barrier", "backfill"]

@@ -82,7 +82,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "FEWEST_ROWS", 10)
     monkeypatch.setattr(chunks.Pace, "of", classmethod(lambda cls, session: cls(0.5, 60)))
     monkeypatch.setattr(ledger, "TABLES", ("SyncRecords",))
-    monkeypatch.setattr(proofs.Proof, "_changed_rows", lambda self: [])
+    monkeypatch.setattr(proofs.Proof, "_rows", lambda self: ([], set()))
 
 
 def run(target: Target, step: Step, direction: Direction, fault: Fault | None = None) -> None:

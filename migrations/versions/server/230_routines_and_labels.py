@@ -1,6 +1,8 @@
 # mypy: disable-error-code="attr-defined"
 """Routines and views of 2.3.0, and one label for rows that say no infrastructure.
 
+Rows of HybridSuperSummaries without a source are noted first: the routines of 2.2.1 date all others anew every night.
+
 The labels follow the routines and a barrier, so that no old body writes another one behind them. The default of
 the type in HybridSuperSummaries goes last: the old CopyNormalisedSummaries needs it (H20).
 """
@@ -26,6 +28,7 @@ VIEWS = (
 def upgrade() -> None:
     op.support_table("apelschema_replaced")
     op.support_table("apelschema_marks")
+    op.keep_sourceless()
     for routine in ROUTINES:
         op.replace_routine(routine, release)
     for view in VIEWS:
