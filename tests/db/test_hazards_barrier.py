@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from apelschema import journal, names, runner
+from apelschema import journal, names, runner, verify
 from apelschema.db import callers, lease, retry
 from apelschema.db import session as session_module
 from apelschema.db.connect import Target
@@ -212,18 +212,35 @@ def test_second_run_at_the_same_time_is_refused(old: MakeOld, other: OpenSession
     assert count(db, names.LEASE) == 0
 
 
+class Behind(Listener):
+    """Changes a row when the backfill begins; ``beside`` is what else is set, such as its time."""
+
+    def __init__(self, db: Session, beside: str) -> None:
+        super().__init__()
+        self._db, self._beside = db, beside
+
+    def step_began(self, number: int, planned: Planned, standing: Standing) -> None:
+        if planned.step.kind == "backfill":
+            self._db.execute(f"UPDATE HybridSuperSummaries SET WallDuration = WallDuration + 1{self._beside} LIMIT 1")
+
+
 def test_old_summariser_that_writes_behind_the_backfill_is_found_out(old: MakeOld):
     """Somebody put the old procedure back: the step is not proved, and the version row stays where it was."""
     db = old()
     load_job(db, serviceLevelType="HEPscore23")
     load_job(db, serviceLevelType="HEPscore23", localJobId="2", vo="cms")
     assert summarise(db) == {}
-
-    class Writes(Listener):
-        def step_began(self, number: int, planned: Planned, standing: Standing) -> None:
-            if planned.step.kind == "backfill":
-                db.execute("UPDATE HybridSuperSummaries SET WallDuration = WallDuration + 1 LIMIT 1")
-
+    db.execute("UPDATE HybridSuperSummaries SET UpdateTime = '2024-06-01 00:00:00'")
     with pytest.raises(FoundWrong, match="ledger"):
-        upgrade(db.target, writers="ignore", listener=Writes())
+        upgrade(db.target, writers="ignore", listener=Behind(db, ", UpdateTime = UpdateTime"))
     assert runner.status(db).unfinished is not None
+
+
+def test_what_is_written_beside_the_backfill_with_its_time_leaves_the_proof_partial(old: MakeOld):
+    """As a loader's rows, which were let in: nobody can tell them from the run's doing."""
+    db = old()
+    load_job(db, serviceLevelType="HEPscore23")
+    assert summarise(db) == {}
+    upgrade(db.target, writers="ignore", listener=Behind(db, ""))
+    unproved = {check.id for check in verify.run(db).checks if check.status == "unproved"}
+    assert {"ledger", "checksums"} <= unproved

@@ -144,7 +144,7 @@ def test_the_plots_are_drawn_in_the_colours_of_their_legends(browser: Browser, r
             pixels = Counter(picture[place : place + 3] for place in range(0, len(picture), 3))
             assert [each for each in legend if pixels[rgb(str(each))] < 200] == []
         assert "after" in figures[0].locator("svg[role=img] text").all_text_contents()
-        assert "230_figures: backfill HybridSuperSummaries" in figures[1].locator("svg text").all_text_contents()
+        assert "230_routines: routine NormaliseSummaries" in figures[1].locator("svg text").all_text_contents()
 
 
 def rgb(colour: str) -> bytes:
