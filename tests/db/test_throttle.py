@@ -181,12 +181,19 @@ def test_replica_that_is_silent_counts_as_behind(pair: Pair, old: Target, monkey
     with Session(old) as db, gauges(db, Limits(10_000, (place(pair.replica),))) as (replica,):
         assert replica.excess() == ""
         os.kill(server.pid, signal.SIGSTOP)
+        wait_until(lambda: stands_still(server.pid), "the server stands still")
         try:
             silent = [replica.excess(), replica.excess()]  # over the connection that was there, and over a new one
         finally:
             os.kill(server.pid, signal.SIGCONT)
         assert all("cannot be asked" in each for each in silent)
         wait_until(lambda: replica.excess() == "", "it answers again")
+
+
+def stands_still(pid: int) -> bool:
+    """Whether the kernel has stopped all threads of a process."""
+    states = (each.read_text().rpartition(")")[2].split()[0] for each in Path(f"/proc/{pid}/task").glob("*/stat"))
+    return all(state == "T" for state in states)
 
 
 def test_before_a_rebuild_the_replica_must_have_done_what_was_done_here(pair: Pair, old: Target):

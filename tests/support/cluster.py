@@ -51,7 +51,7 @@ class Ports:
 
 
 class Node(PrivateServer):
-    """A node; with ``like`` it begins with the data of another, stopped, so that it need not get them to join."""
+    """A node; with ``like`` it begins with what another has saved, so that it need not get that to join."""
 
     def __init__(self, name: str, port: int, options: Sequence[str], like: "Node | None" = None) -> None:
         super().__init__(options, base=in_memory())
@@ -63,7 +63,16 @@ class Node(PrivateServer):
         if self._like is None:
             super()._fill(program)
             return
-        subprocess.run(["cp", "-a", f"{self._like.data}/.", self.data], check=True)
+        subprocess.run(["cp", "-a", f"{self._like.saved}/.", self.data], check=True)
+
+    @property
+    def saved(self) -> Path:
+        """A copy of the data as they were when it stood still: at work it takes files away while others read them."""
+        return self.folder / "saved"
+
+    def save(self) -> None:
+        """Make the copy; the node must be stopped."""
+        subprocess.run(["cp", "-a", f"{self.data}/.", self.saved], check=True)
 
     def status(self, name: str) -> str:
         """A status variable; empty while the node does not answer."""
@@ -104,6 +113,7 @@ def running_cluster() -> Iterator[Cluster]:
             for statement in _WAYS_IN:
                 db.execute(statement.format(*_DBA))
         first.stop()
+        first.save()
         with ThreadPoolExecutor() as pool:
             copies = [pool.submit(stack.enter_context, each) for each in (second, third)]
             first.start()
