@@ -116,7 +116,7 @@ def test_last_statements_of_a_run_are_made_up_for(old: Target):
         upgrade(old, policy=POLICY)
     last = fault.occasions
     downgrade(old)
-    assert cut_off(old, last - 12, lost_connection)
+    assert cut_off(old, last - 7, lost_connection)
     with Session(old) as db:
         assert current(old) == "230_figures"
         unfinished = Journal(db).unfinished()
