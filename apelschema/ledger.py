@@ -129,7 +129,7 @@ def take(
     shape = Shape.of(session)
     for table in (TAKEN, LEDGER):
         session.execute(f"DELETE FROM {table} WHERE Run = %s AND Moment = %s", (run_id, moment))
-    works = [partial(_note, run_id, moment, *part) for part in _parts(session, shape) if part[0] not in same]
+    works = [partial(_note, run_id, moment, *part) for part in _parts(session, shape, same)]
     works += [partial(_note, run_id, moment, table, _noted(run_id, BEFORE, table)) for table in same]
     tell(0, len(works))
     for done, _ in enumerate(side_by_side(session, works, large=len(works) > len(TABLES)), start=1):
@@ -196,9 +196,9 @@ def site_names(session: Session) -> dict[int, str]:
     return {int(site): str(name) for site, name in rows}
 
 
-def _parts(session: Session, shape: Shape) -> Iterator[tuple[str, str]]:
-    """The tables, and of each the SELECTs that add up its parts."""
-    for table in TABLES:
+def _parts(session: Session, shape: Shape, but: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The tables but for some, and of each the SELECTs that add up its parts."""
+    for table in (each for each in TABLES if each not in but):
         for where in ranges(session, table, by_month=table != JOBS):
             sums = shape.sums(table, where)
             if sums is not None:

@@ -131,10 +131,9 @@ def _row(source: Source, texts: Texts) -> str:
     """What is summed up of a row: its place, its number, its hashes and ids."""
     site, year, month = source.place
     values = {"SiteID": site, "Year": year, "Month": month, "Number": number_of(source.key)}
-    common = _crc(texts.common)
+    values["Common"] = _crc(texts.common)
     for name, listed in (("Conserved", texts.conserved), ("Whole", texts.whole)):
         values[name] = "0" if listed is None else _crc(listed)
-    values["Common"] = common
     values |= {name: f"t.{name}" for name in IDS}
     return ", ".join(f"{value} AS {name}" for name, value in values.items())
 

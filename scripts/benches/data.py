@@ -8,9 +8,9 @@ from apelschema.db.connect import Target
 from apelschema.db.session import Session
 from apelschema.names import LOOKUP_TABLES
 from apelschema.runner import Settings
+from apelschema.sample.load import SUMMARISER
 
 OLD: Final = "2.2.1"
-SUMMARISER: Final = ("SummariseJobs", "NormaliseSummaries", "CopyNormalisedSummaries")
 
 _YEARS: Final = 10
 _OF_CELL: Final = 150

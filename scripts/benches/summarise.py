@@ -15,6 +15,7 @@ from apelschema.db.connect import Target
 from apelschema.db.private import PrivateServer
 from apelschema.db.session import Session
 from apelschema.names import NO_INFRASTRUCTURE
+from apelschema.sample.load import SUMMARISER
 from apelschema.steps.sources import INFRASTRUCTURE
 from benches import data, page
 from benches.server import Took, durable, median, mib, settle, took
@@ -74,7 +75,7 @@ class Night:
     def use(self, form: str) -> None:
         """Put the procedures of this form in place."""
         with Session(self._place) as session:
-            for routine in data.SUMMARISER:
+            for routine in SUMMARISER:
                 text = procedures.text("routine", routine, RELEASE)
                 session.execute(f"DROP PROCEDURE {routine}")
                 session.execute(text if form == "ours" else replacing(routine, RELEASE))
@@ -102,7 +103,7 @@ class Night:
         with Session(self._place) as session:
             session.execute("SET SESSION innodb_lock_wait_timeout = 50, autocommit = 0")
             session.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation or 'REPEATABLE READ'}")
-            for procedure in data.SUMMARISER:
+            for procedure in SUMMARISER:
                 if isolation:
                     session.rows("SELECT 1 FROM LastUpdated")
                 began = time.monotonic()
@@ -229,7 +230,7 @@ def _text(found: Found, amounts: data.Amounts) -> str:
     parts = [
         [f"{case}, {procedure}", *(f"{found.parts[case][form][procedure]:.1f}" for form in FORMS)]
         for case in GOALS
-        for procedure in data.SUMMARISER
+        for procedure in SUMMARISER
     ]
     beside = [
         [form, f"{met.seconds:.1f}", f"{met.longest:.2f}", str(met.stored), str(met.rejected), met.failed]

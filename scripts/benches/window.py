@@ -13,6 +13,7 @@ from typing import Any, Final
 from apelschema.db.connect import Target
 from apelschema.db.private import PrivateServer
 from apelschema.db.session import Session
+from apelschema.sample.load import SUMMARISER
 from benches import beside, data, follower, page
 from benches.beside import Ran, Writers
 from benches.server import DURABLE, Took, apelschema, durable, mib, settle, took
@@ -185,7 +186,7 @@ def _lost(place: Target, told: Sequence[Told]) -> list[str]:
     with Session(place) as session:
         for table in KEYS:
             found += _differing(session, table, told)
-        for procedure in data.SUMMARISER:
+        for procedure in SUMMARISER:
             session.execute(f"CALL {procedure}()")
         found += _not_summed(session)
     return found
