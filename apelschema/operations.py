@@ -124,9 +124,9 @@ class StepOperation(MigrateOperation):
         operations.invoke(cls(Barrier()))
 
     @classmethod
-    def settle(cls, operations: Operations, table: str, column: str) -> None:
-        """Give every row that says no infrastructure the one label."""
-        operations.invoke(cls(Settle(table, column)))
+    def settle(cls, operations: Operations, table: str, column: str, *, ahead: bool = False) -> None:
+        """Give every row that says no infrastructure the one label; ``ahead`` of the routines that fold the others."""
+        operations.invoke(cls(Settle(table, column, ahead)))
 
     @classmethod
     def settle_jobs(cls, operations: Operations) -> None:

@@ -10,7 +10,7 @@ from alembic import command as alembic_command
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from apelschema import checks, preflight, repair, repolicy, revisions
+from apelschema import checks, checksums, preflight, repair, repolicy, revisions
 from apelschema.catalogue.fingerprint import Fingerprint, fingerprint, has_central, is_empty
 from apelschema.catalogue.load import load, releases
 from apelschema.db.connect import Target
@@ -129,9 +129,16 @@ def surroundings(session: Session, settings: Settings, planned: list[Planned]) -
         plan=coming,
         any_policy=going_back,
         accept_changed=settings.accept_changed,
-        beside_writers=settings.writers == "ignore",
+        beside_writers=settings.writers == "ignore" or _was_beside_writers(session, journal),
         checkpoint=partial(settings.until.check, session) if settings.until else _go_on,
     )
+
+
+def _was_beside_writers(session: Session, journal: Journal) -> bool:
+    """Whether an unfinished run has left for later what writers were in the way of; it goes on as it began."""
+    unfinished = journal.unfinished()
+    taken = checksums.taken(session, unfinished.id) if unfinished else None
+    return taken is not None and taken.beside_writers
 
 
 def _go_on() -> None:

@@ -47,6 +47,7 @@ Examples:
     metavar="FILE",
     help="with --sql: write the script there, whole or not at all, instead of to stdout",
 )
+@options.writers
 @options.accept_stall
 @click.option("--accept-folding", is_flag=True, help="on the way back: accept that rows fall together")
 @options.accept_changed
@@ -73,6 +74,7 @@ def plan(
     settings = Settings(
         target(only_reads=True),
         policy(),
+        writers=given["writers"],
         accept_stall=given["accept_stall"],
         accept_folding=given["accept_folding"],
         accept_changed=frozenset(given["accept_changed"]),

@@ -36,7 +36,7 @@ def write(settings: Settings, to: str) -> str:
     blockers of the checks, writers aside, who are to be stopped when the script runs.
     """
     with Transcript(settings.target) as transcript, seen_once(transcript):
-        at_rest = replace(settings, writers="ignore")
+        at_rest = replace(settings, writers="wait")
         way = ways.find(transcript, at_rest, "upgrade", to)
         _demand(transcript, at_rest, way)
         steps = runner.plan(transcript, at_rest, to, "upgrade")

@@ -62,7 +62,8 @@ class Alter(Step):
 
     A rebuild takes along what later steps of the same run would change in the table (DESIGN section 7: both new key
     members in one rebuild). They are noted as begun before it, so that a way back from a stop takes them back too,
-    and find the table done, or beyond, when their turn comes.
+    and find the table done, or beyond, when their turn comes. Beside writers each release's key has a rebuild of its
+    own: under a later one the routines at work until the swap would keep rows apart that are the same to them.
     """
 
     kind: ClassVar[str] = "alter"
@@ -135,7 +136,7 @@ class Alter(Step):
 
     def _taken_along(self, context: Context) -> list[tuple[str, "Alter"]]:
         """Later steps of the run for the same table."""
-        if not self.rebuilds or (context.revision, self) not in context.plan:
+        if context.beside_writers or not self.rebuilds or (context.revision, self) not in context.plan:
             return []
         later = context.plan[context.plan.index((context.revision, self)) + 1 :]
         return [(revision, step) for revision, step in later if isinstance(step, Alter) and step.table == self.table]

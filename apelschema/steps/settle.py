@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, ClassVar, Final
 
@@ -25,14 +25,20 @@ class Settle(ColumnStep):
     """Gives every row of class N in a source table the one label, ``UpdateTime`` untouched (I11).
 
     The key, the spelling and the ``UpdateTime`` of each changed row are kept for the way back.
+
+    ``ahead`` says that it is done for a rebuild alone that may take a later release's key along, and that the routines
+    which fold the spellings come later: beside writers, for whom none is taken along, it is left to a later step.
     """
 
     kind: ClassVar[str] = "settle"
+    ahead: bool = field(default=False, compare=False)
 
     def look(self, context: Context) -> Standing:
         """By the journal: whether a row is left that says nothing in another way is known only after a scan."""
         if context.has_done(self):
             return Standing(State.DONE, "no other spelling is left")
+        if self.ahead and context.beside_writers:
+            return Standing(State.DONE, "left until the routines fold what is written meanwhile")
         return Standing(State.BEFORE, "rows without infrastructure are looked for")
 
     def describe(self, context: Context, direction: Direction = "do") -> Description:

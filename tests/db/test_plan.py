@@ -11,6 +11,7 @@ import pytest
 
 from apelschema import revisions, runner
 from apelschema.catalogue.load import load
+from apelschema.checks import Writers
 from apelschema.db.connect import Target
 from apelschema.db.session import Session
 from apelschema.executor import Executor
@@ -79,9 +80,9 @@ def old(make_database: MakeDatabase) -> Callable[[], Target]:
     return make
 
 
-def stops(target: Target, to: str) -> Iterator[tuple[Planned, OpenAfter]]:
+def stops(target: Target, to: str, writers: Writers = "stop") -> Iterator[tuple[Planned, OpenAfter]]:
     """Do a plan's steps one by one, and stand still after each, with what the plan foretold of it."""
-    settings = Settings(target, POLICY, writers="ignore")
+    settings = Settings(target, POLICY, writers=writers)
     with Session(target) as session:
         steps = runner.plan(session, settings, to)
         planned = [each.planned for each in steps]
@@ -127,14 +128,17 @@ def views_of(release: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("start", "to"), [("2.2.1", "2.3.0"), ("2.2.1", "2.5.0"), ("2.3.0", "2.5.0")])
+@pytest.mark.parametrize(
+    ("start", "to", "writers"),
+    [("2.2.1", "2.3.0", "stop"), ("2.2.1", "2.5.0", "stop"), ("2.2.1", "2.5.0", "ignore"), ("2.3.0", "2.5.0", "stop")],
+)
 def test_the_programs_that_may_run_after_each_step_do_no_harm_and_the_others_are_told_why(
-    old, session: OpenSession, start: str, to: str
+    old, session: OpenSession, start: str, to: str, writers: Writers
 ):
     stopped, straight = old(), old()
     upgrade(stopped, start, policy=POLICY)
     db, sent, opened = session(stopped), [], set()
-    for number, (_, programs) in enumerate(stops(stopped, to)):
+    for number, (_, programs) in enumerate(stops(stopped, to, writers)):
         opened |= {(name, release) for name, found in programs.as_json().items() for release in found}
         read, taken = {name: columns_of(db, name) for name in UNLOADER}, arguments_of(db)
         assert {release for release in known_releases() if read == views_of(release)} == set(programs.unloader)
