@@ -59,7 +59,8 @@ def test_loaders_stand_still_only_while_routines_are_swapped(old: Session):
 
 
 def test_without_writers_a_table_is_rebuilt_once_and_beside_them_for_each_release(old: Session):
-    for writers, rebuilds in (("stop", 1), ("ignore", 2)):
+    expected: dict[Writers, int] = {"stop": 1, "ignore": 2}
+    for writers, rebuilds in expected.items():
         tables = [
             each.planned.step.object
             for each, _ in foreseen(old.target, writers)
