@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -38,12 +38,19 @@ _ALL_ROWS: Final = 18_000_000
 
 @dataclass
 class Found:
-    """All that was measured."""
+    """All that was measured of one database, whose scale and buffer pool these are."""
 
+    scale: float
+    buffer_pool: str
+    server: str = ""
     runs: dict[str, list[Took]] = field(default_factory=dict)
     backfills: dict[str, list[float]] = field(default_factory=dict)
     phases: list[list[tuple[str, float]]] = field(default_factory=list)
-    sizes: dict[int, Took] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> float:
+        """How many times as long the whole takes as what is typed by hand."""
+        return self.seconds(OURS) / self.seconds(BY_HAND)
 
     def seconds(self, way: str) -> float:
         """Median seconds of a way."""
@@ -56,9 +63,10 @@ class Found:
     @property
     def reached(self) -> dict[str, bool]:
         """The goals, and whether they are met."""
-        whole, backfill = (self.seconds(OURS) / self.seconds(BY_HAND), self.backfill(OURS) / self.backfill(BY_HAND))
+        backfill = self.backfill(OURS) / self.backfill(BY_HAND)
         found = {
-            f"the whole at most {GOALS['whole']} x what is typed by hand: {whole:.2f}": whole <= GOALS["whole"],
+            f"the whole at most {GOALS['whole']} x what is typed by hand: {self.whole:.2f}": self.whole
+            <= GOALS["whole"],
             f"the backfill at most {GOALS['backfill']} x its UPDATE: {backfill:.2f}": backfill <= GOALS["backfill"],
         }
         if PT_OSC in self.runs:
@@ -118,68 +126,88 @@ class Ways:
 def main() -> int:
     """Measure, print, write the page; 1 where a goal is not met."""
     options = arguments()
-    found = Found()
+    found = compared(options.scale, options.buffer_pool, options.rounds)
+    small = compared(options.small_scale, options.small_pool, 1) if options.small_scale else None
     with durable(options.buffer_pool) as server:
-        place = server.create_database("bench")
-        data.build(place, data.Amounts().scaled(options.scale))
-        settled(place)
-        with Saved(server) as saved:
-            ways = Ways(server, place, found)
-            for name, way in list(ways.all().items()) * options.rounds:
-                saved.restore()
-                found.runs.setdefault(name, []).append(took(server, way))
-                print(f"{name}: {found.runs[name][-1].seconds:.1f} s", flush=True)
-        with Session(place) as session:
-            name = session.server.name
-        for rows in options.sizes:
-            found.sizes[rows] = one_size(server, rows)
-            print(f"{rows} rows: {found.sizes[rows].seconds:.1f} s", flush=True)
-    text = "\n\n".join(told(found, options, name))
+        sizes = {rows: one_size(server, rows) for rows in options.sizes}
+    text = "\n\n".join(told(found, small, sizes, options.rounds))
     print(text)
     if not options.no_page:
-        drawn = page.put_plot(plot(found), "upgrade", "Time of the upgrade over rows, both axes logarithmic")
-        page.put(page.Section("upgrade", f"{text}\n\n{drawn}", figures(found, options, name)))
+        drawn = page.put_plot(plot(sizes), "upgrade", "Time of the upgrade over rows, both axes logarithmic")
+        page.put(page.Section("upgrade", f"{text}\n\n{drawn}", figures(found, small, sizes)))
     return int(not all(found.reached.values()))
+
+
+def compared(scale: float, buffer_pool: str, rounds: int) -> Found:
+    """The ways on a database of this scale, one after the other, so many rounds."""
+    found = Found(scale, buffer_pool)
+    with durable(buffer_pool) as server:
+        place = server.create_database("bench")
+        data.build(place, data.Amounts().scaled(scale))
+        with Session(place) as session:
+            settle(session)
+            found.server = session.server.name
+        with Saved(server) as saved:
+            ways = Ways(server, place, found)
+            for name, way in list(ways.all().items()) * rounds:
+                saved.restore()
+                found.runs.setdefault(name, []).append(took(server, way))
+                print(f"scale {scale}, {buffer_pool}, {name}: {found.runs[name][-1].seconds:.1f} s", flush=True)
+    return found
 
 
 def arguments() -> argparse.Namespace:
     """What was typed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="1 is 4 million normalised summaries (default: 1)")
+    parser.add_argument("--small-pool", default="128M", help="of a server whose data are several times as large")
+    parser.add_argument("--small-scale", type=float, default=0.2, help="and their scale, 0: without (default: 0.2)")
     parser.add_argument("--sizes", default="1e5,1e6,1e7", help="rows in all of the databases of the plot")
     page.add_options(parser)
+    parser.set_defaults(buffer_pool="8G")
     options = parser.parse_args()
     options.sizes = [round(float(each)) for each in options.sizes.split(",") if each]
     return options
-
-
-def settled(place: Target) -> None:
-    with Session(place) as session:
-        settle(session)
 
 
 def one_size(server: PrivateServer, rows: int) -> Took:
     """A database with so many rows in all, upgraded once."""
     place = server.create_database(f"size_{rows}")
     data.build(place, data.Amounts().scaled(rows / _ALL_ROWS))
-    settled(place)
-    found = took(server, lambda: apelschema(place, "upgrade", "--yes"))
     with Session(place) as session:
+        settle(session)
+        found = took(server, lambda: apelschema(place, "upgrade", "--yes"))
+        print(f"{rows} rows: {found.seconds:.1f} s", flush=True)
         session.execute(f"DROP DATABASE {place.database}")
     return found
 
 
-def told(found: Found, options: argparse.Namespace, server: str) -> Iterator[str]:
+def told(found: Found, small: Found | None, sizes: Mapping[int, Took], rounds: int) -> Iterator[str]:
     """The section of the page."""
-    amounts = data.Amounts().scaled(options.scale)
     yield (
-        f"{server}; {amounts.normalised:,} rows in NormalisedSummaries, {amounts.hybrid:,} in HybridSuperSummaries,"
-        f" {amounts.jobs:,} jobs; buffer pool {options.buffer_pool}, sync_binlog=1, innodb_flush_log_at_trx_commit=1,"
-        f" ROW, O_DIRECT; cold, alternating, medians of {options.rounds}. Typed by hand: the same ALTER statements and"
-        " one UPDATE, without checks, routines, labels, kept rows or proof. pt-online-schema-change: the changes of"
-        " keys alone."
+        f"{found.server}; sync_binlog=1, innodb_flush_log_at_trx_commit=1, ROW, O_DIRECT; cold, alternating, medians of"
+        f" {rounds}. Typed by hand: the same ALTER statements and one UPDATE, without checks, routines, labels, kept"
+        " rows or proof. pt-online-schema-change: the changes of keys alone."
     )
-    hand = found.seconds(BY_HAND)
+    yield from ways_told(found)
+    yield "\n".join(f"* {'met' if met else '**not met**'}: {goal}" for goal, met in found.reached.items())
+    yield "Where the time of the upgrade goes:"
+    yield page.table(["part", "share"], list(shares(found)))
+    if small:
+        yield "Once with data several times as large as the buffer pool:"
+        yield from ways_told(small)
+    if sizes:
+        per_row = [f"{rows:,} rows: {1e6 * one.seconds / rows:.1f} µs a row" for rows, one in sorted(sizes.items())]
+        yield f"{', '.join(per_row)}. What this does not show: a billion jobs, and data that a slow disk has to give."
+
+
+def ways_told(found: Found) -> Iterator[str]:
+    """How large the database is, and the ways beside each other."""
+    amounts, hand = data.Amounts().scaled(found.scale), found.seconds(BY_HAND)
+    yield (
+        f"{amounts.normalised:,} rows in NormalisedSummaries, {amounts.summaries:,} in Summaries, {amounts.hybrid:,} in"
+        f" HybridSuperSummaries, {amounts.jobs:,} jobs; buffer pool {found.buffer_pool}:"
+    )
     head = ["way", "x by hand", "seconds", "redo log", "binary log", "disk at most", "statements", "rows read"]
     rows = []
     for name, runs in found.runs.items():
@@ -187,13 +215,6 @@ def told(found: Found, options: argparse.Namespace, server: str) -> Iterator[str
         figures_of = (mib(one.redo), mib(one.binlog), mib(one.disk), f"{one.statements:,}", f"{one.rows_read:,}")
         rows.append([name, f"{one.seconds / hand:.2f}", f"{one.seconds:.1f}", *figures_of])
     yield page.table(head, rows)
-    yield "\n".join(f"* {'met' if met else '**not met**'}: {goal}" for goal, met in found.reached.items())
-    yield "Where the time of the upgrade goes:"
-    yield page.table(["part", "share"], list(shares(found)))
-    if found.sizes:
-        steps = sorted(found.sizes.items())
-        per_row = ", ".join(f"{rows:,} rows: {1e6 * one.seconds / rows:.1f} µs a row" for rows, one in steps)
-        yield f"{per_row}. What this does not show: a billion jobs, and data that a disk has to give."
 
 
 def shares(found: Found) -> Iterator[list[str]]:
@@ -205,31 +226,27 @@ def shares(found: Found) -> Iterator[list[str]]:
             yield [name, f"{seconds / whole:.0%}"]
 
 
-def plot(found: Found) -> Figure:
+def plot(sizes: Mapping[int, Took]) -> Figure:
     """Time over size."""
     figure = Figure(figsize=(6, 3.5))
     axes = figure.subplots()
-    rows = sorted(found.sizes)
-    axes.loglog(rows, [found.sizes[each].seconds for each in rows], "o-", label="upgrade with full proof")
-    first = found.sizes[rows[0]].seconds
-    axes.loglog(rows, [first * each / rows[0] for each in rows], "--", color="grey", label="linear")
+    rows = sorted(sizes)
+    axes.loglog(rows, [sizes[each].seconds for each in rows], "o-", label="upgrade with full proof")
+    if rows:
+        first = sizes[rows[0]].seconds
+        axes.loglog(rows, [first * each / rows[0] for each in rows], "--", color="grey", label="linear")
     axes.set_xlabel("rows in all")
     axes.set_ylabel("seconds")
     axes.legend()
     return figure
 
 
-def figures(found: Found, options: argparse.Namespace, server: str) -> dict[str, Any]:
+def figures(found: Found, small: Found | None, sizes: Mapping[int, Took]) -> dict[str, Any]:
     """For the record."""
     return {
-        "server": server,
-        "scale": options.scale,
-        "buffer_pool": options.buffer_pool,
-        "runs": {name: [asdict(each) for each in runs] for name, runs in found.runs.items()},
-        "backfill_seconds": found.backfills,
-        "phases": found.phases,
-        "sizes": {rows: asdict(each) for rows, each in found.sizes.items()},
-        "goals": found.reached,
+        "full": asdict(found) | {"goals": found.reached},
+        "small_pool": asdict(small) if small else None,
+        "sizes": {rows: asdict(each) for rows, each in sizes.items()},
     }
 
 
