@@ -12,6 +12,9 @@ from apelschema.forecast.time_rates import FROM_READS, NOT_COUNTED, OF_HASH, OF_
 from apelschema.forecast.time_space import Space
 from apelschema.revisions import PlannedStep
 
+_WITH_RESTS: Final = 2
+"""On Galera a run rests after each piece for as long as that took (``throttle``)."""
+
 _NO_ROWS: Final = TableSpeed(0, 0, 0.0, 0.0)
 
 
@@ -64,7 +67,7 @@ def writes_from_reads(speed: Speed) -> Writes:
 
 def _cost(part: Part, speed: Speed, space: Space) -> Cost:
     rate, units = RATES[part.rate], units_of(part, speed)
-    seconds = rate.seconds(units)
+    seconds = rate.seconds(units) * (_WITH_RESTS if part.rests and space.galera else 1)
     sizes = {name: speed.tables[name] for name in part.tables if name in speed.tables}
     wider = _wider(part, speed)
     return Cost(

@@ -45,7 +45,8 @@ class Part:
     """A part of a run: its rate's name, and the rows that it reads, hashes, changes and builds, by table.
 
     ``looks`` are those at the schema, ``statements`` those that define something. ``probed`` are rows that are copied
-    and worked on many times over, ``cells`` those of checksums that rows are summed up to.
+    and worked on many times over, ``cells`` those of checksums that rows are summed up to. ``rests``: it is done
+    in pieces, after each of which a run in a cluster rests for as long.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Part:
     probed: int = 0
     cells: int = 0
     lock: str = ""
+    rests: bool = False
 
     @property
     def tables(self) -> set[str]:
@@ -124,7 +126,7 @@ class _Steps:
             pieces = _FIRST_PIECES + self._rows(table) // _PIECE_ROWS
             kind = _kind_of(step)
             looks = self._tables[table].months if kind == JOBS_SETTLED and table in self._tables else 1
-            return Part(name, kind, step.key, revision, looks, commits=pieces, read=read, changed=changed)
+            return Part(name, kind, step.key, revision, looks, commits=pieces, read=read, changed=changed, rests=True)
         rate = step.kind if step.kind in ("routine", "view") else "statement"
         return Part(name, rate, step.key, revision, statements=1, lock=planned.description.lock)
 
