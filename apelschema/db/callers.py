@@ -1,5 +1,6 @@
 """Who else is at work in the database, and since when: what the barrier waits for (H26)."""
 
+import random
 import secrets
 import time
 from datetime import datetime
@@ -12,8 +13,11 @@ from apelschema.errors import CannotRun, Stopped
 PATIENCE_SECONDS: Final = 30.0
 """How long a look may be stale before it is given up."""
 
-_RENEWAL_SECONDS: Final = 0.15
-"""A little more than InnoDB's: INNODB_TRX is a copy that is renewed only when nobody has read it for 0.1 s."""
+_RENEWAL_SECONDS: Final = (0.15, 0.6)
+"""More than InnoDB's: INNODB_TRX is a copy that is renewed only when nobody has read it for 0.1 s.
+
+By chance in between, since two that look in step, each between two looks of the other, would both wait for ever.
+"""
 
 _OLDER: Final = """/* look {look} */
 SELECT p.ID = CONNECTION_ID() AND t.trx_query LIKE '/* look {look}%%', p.ID, p.COMMAND,
@@ -39,7 +43,7 @@ def older_callers(session: Session, since: datetime) -> list[tuple[int, str, int
         is_own, found = _look(session, since)
         if is_own:
             return found
-        time.sleep(_RENEWAL_SECONDS)
+        time.sleep(random.uniform(*_RENEWAL_SECONDS))
     raise Stopped(
         "The server does not renew its list of transactions.",
         why="Something reads information_schema.INNODB_TRX more than ten times a second; what began since is missing.",

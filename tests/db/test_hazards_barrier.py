@@ -76,6 +76,26 @@ def test_h26_list_that_is_never_renewed_is_no_proof(
     callers.older_callers(db, db.value("SELECT UTC_TIMESTAMP(6)"))
 
 
+def test_h26_runs_that_look_at_once_do_not_stay_in_step(
+    old: MakeOld, busy_monitor: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+):
+    """Each would look at the list within the tenth of a second in which another one has, and again, and again."""
+    naps: list[float] = []
+    sleep = time.sleep
+
+    def noting(seconds: float) -> None:
+        naps.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(callers, "PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr(time, "sleep", noting)
+    db = old()
+    with pytest.raises(Stopped):
+        callers.older_callers(db, db.value("SELECT UTC_TIMESTAMP(6)"))
+    assert min(naps) > 0.1
+    assert max(naps) - min(naps) > 0.1
+
+
 @pytest.fixture
 def other(session: OpenSession) -> Iterator[Callable[[Target], Session]]:
     """Somebody else's connection, which the upgrade does not take for its own."""
