@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
+from itertools import chain
 from typing import Final, Protocol
 
 from apelschema.db.introspect import has_table
@@ -168,14 +170,14 @@ def take(
         for source in there.sources
         for where in ranges_of(session, source)
     ]
-    parts = len(works) + len(merging)
+    merges = [partial(_note_merges, run_id, there, each) for each in merging]
+    parts, large = len(works) + len(merges), len(works) > len(there.sources)
     tell(0, parts)
-    done = 0
-    for done, _ in enumerate(side_by_side(session, works, large=len(works) > len(there.sources)), start=1):
+    noted = chain(
+        side_by_side(session, works, large=large), side_by_side(session, merges, large=large and len(merges) > 1)
+    )
+    for done, _ in enumerate(noted, start=1):
         tell(done, parts)
-    for number, each in enumerate(merging, start=done + 1):
-        retrying(lambda: _note_merges(session, run_id, there, each))  # noqa: B023 - runs before the loop goes on
-        tell(number, parts)
     session.execute(
         f"REPLACE INTO {TAKEN} (Run, TakenAt, BesideWriters, Scope) VALUES (%s, %s, %s, %s)",
         (run_id, at, int(beside_writers), json.dumps(asdict(there))),
@@ -279,12 +281,13 @@ class _Cells:
         retrying(lambda: session.execute(statement))
 
 
-def _note_merges(session: Session, run_id: int, scope: Scope, merging: Merging) -> None:
+def _note_merges(run_id: int, scope: Scope, merging: Merging, session: Session) -> None:
     key = next((source.key for source in scope.sources if source.table == merging.table), None)
     if key is not None:
         groups = f"m.SiteID, m.Year, m.Month, {cell_of(key, 'm')}"
-        session.execute(
+        statement = (
             f"INSERT INTO {CHECKSUMS} (Run, SourceTable, {', '.join(COLUMNS)}, Merges)"
             f" SELECT {int(run_id)}, '{merging.table}', {groups}, 0, 0, 0, 0, COUNT(*) FROM ({merging.query}) m"
             f" GROUP BY {groups} ON DUPLICATE KEY UPDATE Merges = Merges + VALUES(Merges)"
         )
+        retrying(lambda: session.execute(statement))

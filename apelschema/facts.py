@@ -6,6 +6,7 @@ server; a run that goes on keeps what it noted first.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from apelschema import sql
@@ -13,6 +14,8 @@ from apelschema.db.introspect import has_table
 from apelschema.db.own_table import own_table
 from apelschema.db.retry import retrying
 from apelschema.db.session import Session
+from apelschema.db.side_by_side import side_by_side
+from apelschema.key_ranges import ranges
 from apelschema.names import LOOKUP_TABLES, MARKS, PREFIX
 from apelschema.policy import Policy
 from apelschema.routine_tables import COPY_MARK
@@ -29,6 +32,9 @@ COPIES: Final = {name: f"copies {name}" for name in ("NormalisedWallDuration", "
 
 SUMMARISED: Final = "summarised"
 """When HybridSuperSummaries was written last, in seconds since 1970."""
+
+_SUMMARISED_BY_MONTH: Final = f"{SUMMARISED} by month"
+"""From which the one before follows; gone when all is noted."""
 
 SENT: Final = "sent"
 """The mark of LastUpdated after which rows are sent, in seconds since 1970 (I12)."""
@@ -58,6 +64,18 @@ TABLE: Final = own_table(
 )
 
 
+_BY_MONTH: Final = {
+    ODD: "s.Odd",
+    COPIES["NormalisedWallDuration"]: "s.Wall",
+    COPIES["NormalisedCpuDuration"]: "s.Cpu",
+    _SUMMARISED_BY_MONTH: "s.Summarised",
+}
+"""Facts of HybridSuperSummaries by site and month, each with its value; NULL where there is no such row."""
+
+_COLUMNS: Final = "Run, Fact, SiteID, Year, Month, Value"
+_COPIED: Final = {"NormalisedWallDuration": "Wall", "NormalisedCpuDuration": "Cpu"}
+
+
 def last_id(table: str) -> str:
     """Name of the fact: the greatest id of a lookup table (I1)."""
     return f"{table} last id"
@@ -79,17 +97,29 @@ def ensure(session: Session) -> None:
 
 
 def take(session: Session, run_id: int, policy: Policy) -> None:
-    """Note all facts of a run in one transaction, unless it has noted them. Raises Stopped when locks stay."""
-    if not has(session, run_id):
-        there = {str(name) for (name,) in session.rows("SHOW TABLES")}
-        retrying(lambda: _take(session, run_id, _queries(there, policy)))
+    """Note all facts of a run, unless it has noted them; raises Stopped when locks stay.
+
+    HybridSuperSummaries is read once, in parts side by side. What a stop leaves is taken anew: the rest is noted last,
+    in one transaction.
+    """
+    if has(session, run_id):
+        return
+    there = {str(name) for (name,) in session.rows("SHOW TABLES")}
+    retrying(lambda: session.execute(f"DELETE FROM {FACTS} WHERE Run = %s", (run_id,)))
+    parts = ranges(session, HYBRID) if HYBRID in there else []
+    works = [partial(_note_months, run_id, policy, where) for where in parts]
+    for _ in side_by_side(session, works, large=len(works) > 1):
+        pass
+    retrying(lambda: _note_rest(session, run_id, _queries(there)))
 
 
 def has(session: Session, run_id: int) -> bool:
     """Whether a run has noted its facts."""
     if not has_table(session, FACTS):
         return False
-    return bool(session.rows(f"SELECT 1 FROM {FACTS} WHERE Run = %s LIMIT 1", (run_id,)))
+    return bool(
+        session.rows(f"SELECT 1 FROM {FACTS} WHERE Run = %s AND Fact NOT IN %s LIMIT 1", (run_id, tuple(_BY_MONTH)))
+    )
 
 
 def noted(session: Session, run_id: int, fact: str) -> dict[Place, int]:
@@ -119,12 +149,10 @@ def last_summarised(session: Session) -> datetime | None:
 
 def odd_rows(policy: Policy, condition: str = "TRUE") -> str:
     """Rows that no rule gives, by site and month; ``condition`` is one more on the rows ``t``."""
-    return _by_month("COUNT(*)", HYBRID, f"{Normalisation(policy, 't').on_neither_rule} AND {condition}")
-
-
-def copies(column: str) -> str:
-    """A normalised figure of all rows of level 0, by site and month."""
-    return _by_month(f"SUM(t.{column})", HYBRID, "t.ServiceLevel = 0")
+    return (
+        f"SELECT t.SiteID AS SiteID, t.Year AS Year, t.Month AS Month, COUNT(*) AS Value FROM {HYBRID} t"
+        f" WHERE {Normalisation(policy, 't').on_neither_rule} AND {condition} GROUP BY t.SiteID, t.Month, t.Year"
+    )
 
 
 def lookup_rows(table: str, last: int | None = None) -> str:
@@ -149,22 +177,32 @@ def unsent(table: str, until: str = "TRUE") -> str:
     return _whole("COUNT(*)", table, f"t.UpdateTime > {mark} AND {until}")
 
 
-def _queries(there: set[str], policy: Policy) -> Mapping[str, str]:
-    """The query of every fact whose table is there."""
+def _note_months(run_id: int, policy: Policy, where: str, session: Session) -> None:
+    """Those of some of its rows ``t``."""
+    odd = Normalisation(policy, "t").on_neither_rule
+    copied = ", ".join(f"SUM(IF(t.ServiceLevel = 0, t.{column}, NULL)) AS {name}" for column, name in _COPIED.items())
+    sums = (
+        f"SELECT t.SiteID, t.Year, t.Month, NULLIF(SUM({odd}), 0) AS Odd, {copied},"
+        f" IFNULL(UNIX_TIMESTAMP(MAX(t.UpdateTime)), 0) AS Summarised FROM {HYBRID} t WHERE {where}"
+        " GROUP BY t.SiteID, t.Month, t.Year"
+    )
+    facts = " UNION ALL ".join(f"SELECT '{fact}' AS Fact" for fact in _BY_MONTH)
+    value = " ".join(f"WHEN '{fact}' THEN {value}" for fact, value in _BY_MONTH.items())
+    statement = (
+        f"INSERT INTO {FACTS} ({_COLUMNS}) SELECT v.* FROM (SELECT {int(run_id)}, f.Fact, s.SiteID, s.Year, s.Month,"
+        f" CASE f.Fact {value} END AS Value FROM ({sums}) s CROSS JOIN ({facts}) f) v WHERE v.Value IS NOT NULL"
+    )
+    retrying(lambda: session.execute(statement, ()))
+
+
+def _queries(there: set[str]) -> Mapping[str, str]:
+    """The query of every other fact whose table is there."""
     tables = (
-        *((HYBRID, name, query) for name, query in _of_hybrid(policy)),
         *((table, name, query) for table in LOOKUP_TABLES for name, query in _of_lookup(table)),
         ("LastUpdated", SENT, sent_mark()),
         *((table, name, unsent(table)) for table, name in UNSENT.items() if "LastUpdated" in there),
     )
     return {name: query for table, name, query in tables if table in there}
-
-
-def _of_hybrid(policy: Policy) -> Iterator[tuple[str, str]]:
-    yield ODD, odd_rows(policy)
-    yield SUMMARISED, _whole("IFNULL(UNIX_TIMESTAMP(MAX(t.UpdateTime)), 0)", HYBRID)
-    for column, name in COPIES.items():
-        yield name, copies(column)
 
 
 def _of_lookup(table: str) -> Iterator[tuple[str, str]]:
@@ -173,14 +211,14 @@ def _of_lookup(table: str) -> Iterator[tuple[str, str]]:
     yield repeated(table), repeated_names(table)
 
 
-def _take(session: Session, run_id: int, queries: Mapping[str, str]) -> None:
+def _note_rest(session: Session, run_id: int, queries: Mapping[str, str]) -> None:
     with session.transaction():
+        _note_summarised(session, run_id)
         if queries:
             facts = (f"SELECT {int(run_id)}, '{fact}', f.* FROM ({query}) f" for fact, query in queries.items())
-            columns = "Run, Fact, SiteID, Year, Month, Value"
-            session.execute(f"INSERT INTO {FACTS} ({columns}) {' UNION ALL '.join(facts)}", ())
+            session.execute(f"INSERT INTO {FACTS} ({_COLUMNS}) {' UNION ALL '.join(facts)}", ())
         session.execute(
-            f"INSERT INTO {FACTS} (Run, Fact, SiteID, Year, Month, Value)"
+            f"INSERT INTO {FACTS} ({_COLUMNS})"
             " SELECT %s, CONCAT(%s, PARTITION_NAME), 0, 0, 0, IF(PARTITION_DESCRIPTION = 'MAXVALUE', -1,"
             " PARTITION_DESCRIPTION) FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = DATABASE()"
             " AND TABLE_NAME = 'JobRecords' AND PARTITION_NAME IS NOT NULL AND PARTITION_METHOD = 'RANGE'",
@@ -188,14 +226,17 @@ def _take(session: Session, run_id: int, queries: Mapping[str, str]) -> None:
         )
 
 
+def _note_summarised(session: Session, run_id: int) -> None:
+    """Of the whole table, in place of each month."""
+    of_run = (run_id, _SUMMARISED_BY_MONTH)
+    session.execute(
+        f"INSERT INTO {FACTS} ({_COLUMNS}) SELECT {int(run_id)}, '{SUMMARISED}', 0, 0, 0, IFNULL(MAX(f.Value), 0)"
+        f" FROM {FACTS} f WHERE f.Run = %s AND f.Fact = %s",
+        of_run,
+    )
+    session.execute(f"DELETE FROM {FACTS} WHERE Run = %s AND Fact = %s", of_run)
+
+
 def _whole(value: str, table: str, condition: str = "TRUE") -> str:
     """A value of a table ``t`` as a whole."""
     return f"SELECT 0 AS SiteID, 0 AS Year, 0 AS Month, {value} AS Value FROM {table} t WHERE {condition}"
-
-
-def _by_month(value: str, table: str, condition: str = "TRUE") -> str:
-    """An aggregate of a table ``t`` by site and month."""
-    return (
-        f"SELECT t.SiteID AS SiteID, t.Year AS Year, t.Month AS Month, {value} AS Value FROM {table} t"
-        f" WHERE {condition} GROUP BY t.SiteID, t.Month, t.Year"
-    )

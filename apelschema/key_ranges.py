@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
+from apelschema.db.introspect import has_table
 from apelschema.db.session import Session
 from apelschema.db.sizes import estimated_size
+from apelschema.names import LEDGER, LEDGER_TAKEN
 
 ROWS: Final = 100_000
 """About so many are in a range: few enough for what a server works out of them to stay in memory."""
@@ -14,32 +16,52 @@ Bound = tuple[int, ...]
 """A site, or a site and month, with which a range ends."""
 
 
-def ranges(session: Session, table: str, *, by_month: bool = True, alias: str = "t") -> list[str]:
+def ranges(session: Session, table: str, *, by_month: bool = True, alias: str = "t", evenly: bool = False) -> list[str]:
     """Conditions on rows that part a table, each row in one of them; one that is always true for a small table.
 
     Every primary key of summaries begins with site and month; that of jobs has no month. Sites that are not in the
-    table, but in what a run has noted, are in a range too.
+    table, but in what a run has noted, are in a range too. The newest ledger says how many rows there are of each;
+    without one they are counted, or taken to be as many of each where ranges may be ``evenly`` made.
     """
     found = estimated_size(session, table)
     if found is None or found[0] <= ROWS:
         return ["TRUE"]
-    counted = _months(session, table) if by_month else _sites(session, table, found[0])
+    columns = ("SiteID", "Month") if by_month else ("SiteID",)
+    counted = _noted(session, table, columns)
+    if 2 * sum(count for _, count in counted) < found[0]:  # none, or of a table that has grown since
+        # Jobs are too many to be counted for this.
+        read = _equal if evenly or not by_month else _counted
+        counted = list(read(session, table, columns, found[0]))
     return list(_conditions(list(_bounds(counted)), alias))
 
 
-def _months(session: Session, table: str) -> Iterator[tuple[Bound, int]]:
-    """The rows of each site and month, in the order of the key."""
-    for site, month, count in session.rows(
-        f"SELECT SiteID, Month, COUNT(*) FROM {table} GROUP BY SiteID, Month ORDER BY SiteID, Month"
-    ):
-        yield (int(site), int(month)), int(count)
+def _noted(session: Session, table: str, columns: Sequence[str]) -> list[tuple[Bound, int]]:
+    """The rows of each site, or site and month, by the newest ledger, in the order of the key."""
+    if not has_table(session, LEDGER, LEDGER_TAKEN):
+        return []
+    key = ", ".join(f"l.{column}" for column in columns)
+    rows = session.rows(
+        f"SELECT {key}, SUM(l.NumberOfRows) FROM {LEDGER} l"
+        f" JOIN (SELECT Run, Moment FROM {LEDGER_TAKEN} ORDER BY TakenAt DESC LIMIT 1) n"
+        f" ON n.Run = l.Run AND n.Moment = l.Moment WHERE l.SourceTable = %s GROUP BY {key} ORDER BY {key}",
+        (table,),
+    )
+    return [(tuple(map(int, bound)), int(count)) for *bound, count in rows]
 
 
-def _sites(session: Session, table: str, rows: int) -> Iterator[tuple[Bound, int]]:
-    """The sites, as if each had as many rows: jobs are too many to be counted for this."""
-    sites = session.rows(f"SELECT DISTINCT SiteID FROM {table} ORDER BY SiteID")
-    for (site,) in sites:
-        yield (int(site),), rows // len(sites)
+def _counted(session: Session, table: str, columns: Sequence[str], rows: int) -> Iterator[tuple[Bound, int]]:
+    del rows
+    key = ", ".join(columns)
+    for *bound, count in session.rows(f"SELECT {key}, COUNT(*) FROM {table} GROUP BY {key} ORDER BY {key}"):
+        yield tuple(map(int, bound)), int(count)
+
+
+def _equal(session: Session, table: str, columns: Sequence[str], rows: int) -> Iterator[tuple[Bound, int]]:
+    """As if each had as many rows: servers skip through the key for this, however large the table is."""
+    key = ", ".join(columns)
+    found = session.rows(f"SELECT DISTINCT {key} FROM {table} ORDER BY {key}")
+    for bound in found:
+        yield tuple(map(int, bound)), rows // len(found)
 
 
 def _bounds(counted: Iterable[tuple[Bound, int]]) -> Iterator[Bound]:

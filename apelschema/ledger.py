@@ -15,12 +15,12 @@ from apelschema.db.session import Session
 from apelschema.db.side_by_side import side_by_side
 from apelschema.key_ranges import ranges
 from apelschema.ledger_sums import CONSERVED, FIGURES, JOBS, TABLES, Shape
-from apelschema.names import LEDGER
+from apelschema.names import LEDGER, LEDGER_TAKEN
 
 BEFORE: Final = "before"
 AFTER: Final = "after"
 
-TAKEN: Final = LEDGER + "_taken"
+TAKEN: Final = LEDGER_TAKEN
 """Which ledgers are complete, and when they were."""
 
 LEDGER_TABLE: Final = own_table(
@@ -199,7 +199,7 @@ def site_names(session: Session) -> dict[int, str]:
 def _parts(session: Session, shape: Shape, but: Collection[str]) -> Iterator[tuple[str, str]]:
     """The tables but for some, and of each the SELECTs that add up its parts."""
     for table in (each for each in TABLES if each not in but):
-        for where in ranges(session, table, by_month=table != JOBS):
+        for where in ranges(session, table, by_month=table != JOBS, evenly=True):
             sums = shape.sums(table, where)
             if sums is not None:
                 yield table, sums

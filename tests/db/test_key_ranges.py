@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apelschema import checksums, key_ranges, ledger, verify
+from apelschema import checksums, facts, key_ranges, ledger, verify
 from apelschema.checksums import Scope
 from apelschema.db.connect import Target
 from apelschema.db.errors import DatabaseError
@@ -16,10 +16,12 @@ from apelschema.db.session import Session
 from apelschema.db.side_by_side import side_by_side
 from apelschema.key_ranges import ranges
 from apelschema.ledger_sums import TABLES
-from apelschema.names import CHECKSUMS, LEDGER
+from apelschema.names import CHECKSUMS, LEDGER, LEDGER_TAKEN
+from apelschema.policy import Policy
 from apelschema.row_differences import Comparison
 from apelschema.sample import Sample, build
 from tests.db.test_verify import failed
+from tests.support.broken import broken
 from tests.support.install import install
 from tests.support.processes import wait_until
 from tests.support.runs import upgrade
@@ -41,6 +43,7 @@ def place(server: TestServer) -> Iterator[Target]:
         for run in (100 + WHOLE, 100 + PARTED):
             checksums.take(db, run, Scope(figures=True))
             ledger.take(db, run, ledger.BEFORE)
+            facts.take(db, run, Policy())
             patched.setattr(key_ranges, "ROWS", SMALL)
     yield target
     server.drop_database(target)
@@ -54,9 +57,14 @@ def db(place: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
 
 
 def test_sums_in_parts_are_those_of_the_whole(db: Session):
-    for table, key in ((CHECKSUMS, "SourceTable, SiteID, Year, Month, Cell"), (LEDGER, "SourceTable, SiteID, Year")):
+    keys = {
+        CHECKSUMS: "SourceTable, SiteID, Year, Month, Cell",
+        LEDGER: "SourceTable, SiteID, Year, 5, 6, 7",
+        facts.FACTS: "Fact, SiteID, Year, Month",
+    }
+    for table, key in keys.items():
         whole, parted = (
-            [row[1:] for row in db.rows(f"SELECT * FROM {table} WHERE Run = %s ORDER BY {key}, 5, 6, 7", (100 + run,))]
+            [row[1:] for row in db.rows(f"SELECT * FROM {table} WHERE Run = %s ORDER BY {key}", (100 + run,))]
             for run in (WHOLE, PARTED)
         )
         assert len(whole) > 100
@@ -69,6 +77,30 @@ def test_every_row_is_in_one_part(db: Session, table: str):
     found = sum(db.value(f"SELECT COUNT(*) FROM {table} t WHERE {part}") for part in parts)
     assert found == db.value(f"SELECT COUNT(*) FROM {table}")
     assert table in ("SyncRecords", "SuperSummaries") or len(parts) > 1
+
+
+@pytest.mark.parametrize("evenly", [False, True])
+@pytest.mark.parametrize("table", TABLES[1:4])
+def test_every_row_is_in_one_part_without_a_ledger(db: Session, table: str, evenly: bool):
+    with broken(db, f"DELETE FROM {LEDGER_TAKEN}"):
+        parts = ranges(db, table, evenly=evenly)
+        found = [db.value(f"SELECT COUNT(*) FROM {table} t WHERE {part}") for part in parts]
+    assert sum(found) == db.value(f"SELECT COUNT(*) FROM {table}")
+    assert len(parts) > 1
+    assert evenly or parts == ranges(db, table)
+
+
+def test_parts_follow_what_the_newest_ledger_has_counted(db: Session):
+    months = db.value("SELECT COUNT(DISTINCT SiteID, Month) FROM HybridSuperSummaries")
+    assert len(ranges(db, "HybridSuperSummaries")) < months
+    with broken(db, f"UPDATE {LEDGER} SET NumberOfRows = {SMALL} WHERE Run = {100 + PARTED}"):
+        assert len(ranges(db, "HybridSuperSummaries")) == months + 1
+
+
+def test_table_that_has_grown_since_the_ledger_is_counted(db: Session):
+    counted = ranges(db, "HybridSuperSummaries")
+    with broken(db, f"UPDATE {LEDGER} SET NumberOfRows = 1"):
+        assert ranges(db, "HybridSuperSummaries") == counted
 
 
 @settings(max_examples=30, deadline=None)
