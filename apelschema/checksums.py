@@ -6,8 +6,8 @@ as many groups as there are cells (``row_sums``). Of JobRecords only the rows ar
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -21,14 +21,14 @@ from apelschema.db.side_by_side import side_by_side
 from apelschema.key_ranges import ranges
 from apelschema.ledger_sums import TABLES
 from apelschema.names import CHECKSUMS, KEPT, quoted
-from apelschema.row_sums import COLUMNS, JOBS, SOURCES, Source, Texts, as_text, cell_of, cells, of_level_zero
+from apelschema.row_columns import live_columns, plain_columns
+from apelschema.row_sums import COLUMNS, FORM, JOBS, SOURCES, Source, Texts, as_text, cell_of, cells, of_level_zero
 
 TAKEN: Final = CHECKSUMS + "_taken"
 """Which runs have taken their checksums, when, and of what."""
 
 _HYBRID: Final = "HybridSuperSummaries"
 _FIGURES: Final = ("NormalisedWallDuration", "NormalisedCpuDuration")
-_PLAIN: Final = ("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "date", "datetime", "timestamp")
 
 TABLE: Final = own_table(
     CHECKSUMS,
@@ -65,13 +65,26 @@ class Scope:
     """What a run will do, as far as it matters to the checksums, and the columns that there were before it.
 
     ``jobs`` and ``figures`` say whether it settles N in JobRecords, and changes normalised figures of rows with a
-    level; ``going`` are columns that it takes away. Both mappings are by table.
+    level; ``going`` are columns that it takes away. Both mappings are by table. ``form`` tells how rows were hashed:
+    the first one was not noted.
     """
 
     jobs: bool = False
     figures: bool = False
     going: Mapping[str, Sequence[str]] = field(default_factory=dict)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    form: int = 1
+
+    @classmethod
+    def noted(cls, text: str) -> "Scope":
+        """From its JSON; what only a later version notes is left out."""
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether rows are hashed now as they were then."""
+        return self.form == FORM
 
     @property
     def sources(self) -> list[Source]:
@@ -83,25 +96,28 @@ class Scope:
         gone = self.going.get(source.table, ())
         return [name for name in self.columns[source.table] if name not in gone]
 
-    def texts(self, source: Source, plain: Collection[str], *, conserved: bool = True, whole: bool = True) -> Texts:
-        """The rows of a table as texts, for one sum or both; ``plain`` are its columns of numbers and times."""
+    def texts(self, source: Source, plain: Mapping[str, bool], *, conserved: bool = True, whole: bool = True) -> Texts:
+        """The rows of a table as texts, for one sum or both.
+
+        ``plain`` are its columns of numbers and times, and whether they may be NULL.
+        """
 
         def texts(values: Mapping[str, str]) -> list[str]:
-            return [as_text(value, plain=name in plain) for name, value in values.items()]
+            return [
+                as_text(value, plain=name in plain, nullable=plain.get(name, True)) for name, value in values.items()
+            ]
 
         columns = self.columns[source.table]
         gone = [name for name in columns if name not in self.staying(source)]
         figures = [name for name in _FIGURES if self.figures and source.table == _HYBRID]
-        apart = {*gone, *figures, source.infrastructure, source.time}
+        apart = {*gone, *figures, source.infrastructure}
         bare = {name: f"t.{quoted(name)}" for name in columns}
         rest = {name: bare[name] for name in columns if name in apart}
         kept = {name: source.value(name) for name in rest if name not in gone}
         kept |= {name: of_level_zero(bare[name]) for name in figures}
-        return Texts(
-            texts({name: bare[name] for name in columns if name not in apart}),
-            texts(kept) if conserved else None,
-            texts(rest) if whole else None,
-        )
+        common = {name: source.value(name) for name in columns if name not in apart and name not in source.key}
+        bare_time = [f"ISNULL({bare[name]})" for name in common if name == source.time]
+        return Texts(texts(common), texts(kept) if conserved else None, [*texts(rest), *bare_time] if whole else None)
 
 
 @dataclass(frozen=True)
@@ -160,7 +176,7 @@ def take(
     anew. ``tell`` gets the parts and queries of ``merging`` done, and their number. Raises Stopped when locks do not
     become free.
     """
-    there = replace(scope, columns=live_columns(session))
+    there = replace(scope, columns=live_columns(session), form=FORM)
     kept = kept_jobs(session) if there.jobs else []
     at = session.value("SELECT UTC_TIMESTAMP(6)")  # what writers write from here on is not the run's
     session.execute(f"DELETE FROM {CHECKSUMS} WHERE Run = %s", (run_id,))
@@ -194,7 +210,7 @@ def taken(session: Session, run_id: int) -> Taken | None:
     if not exists(session):
         return None
     row = session.one(f"SELECT TakenAt, Scope, BesideWriters FROM {TAKEN} WHERE Run = %s", (run_id,))
-    return Taken(run_id, row[0], Scope(**json.loads(row[1])), bool(row[2])) if row else None
+    return Taken(run_id, row[0], Scope.noted(row[1]), bool(row[2])) if row else None
 
 
 def last_taken(session: Session) -> Taken | None:
@@ -225,30 +241,6 @@ def unchanged(session: Session, taken: Taken, differing: Iterable[OfTable]) -> s
     apart |= {_HYBRID} if scope.figures else set()
     typed = {JOBS.table, *(table for table, columns in scope.columns.items() if "ServiceLevelType" in columns)}
     return {table for table in TABLES if table in typed and table not in apart and table in scope.columns}
-
-
-def live_columns(session: Session) -> dict[str, list[str]]:
-    """The columns, as they are now, of the tables that are summed up; without those that are not there."""
-    return _columns(session, "TRUE")
-
-
-def plain_columns(session: Session) -> dict[str, list[str]]:
-    """Those of them that are whole numbers, decimals or times."""
-    kinds = ", ".join(f"'{kind}'" for kind in _PLAIN)
-    found = _columns(session, f"DATA_TYPE IN ({kinds})")
-    return {source.table: found.get(source.table, []) for source in SOURCES}
-
-
-def _columns(session: Session, condition: str) -> dict[str, list[str]]:
-    rows = session.rows(
-        "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"
-        f" AND TABLE_NAME IN %s AND {condition} ORDER BY TABLE_NAME, ORDINAL_POSITION",
-        ([source.table for source in SOURCES],),
-    )
-    found: dict[str, list[str]] = {}
-    for table, column in rows:
-        found.setdefault(str(table), []).append(str(column))
-    return found
 
 
 def ranges_of(session: Session, source: Source) -> list[str]:

@@ -94,6 +94,9 @@ class Proof:
         if taken is None:
             return [], set()
         comparison = Comparison(self._session, taken)
+        if not taken.scope.is_comparable:
+            self._listener.said(f"Rows cannot be held against those before this run{comparison.obstacle}.")
+            return [], set()
         found = comparison.differences
         # A repair takes jobs away that stand twice under two names; no other command removes any.
         reads_all = taken.beside_writers or self._run.command not in ("upgrade", "downgrade")

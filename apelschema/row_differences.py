@@ -6,11 +6,12 @@ from functools import cached_property, partial
 from typing import Any, Final
 
 from apelschema import sql
-from apelschema.checksums import Taken, kept_jobs, live_columns, plain_columns, ranges_of
+from apelschema.checksums import Taken, kept_jobs, ranges_of
 from apelschema.db.session import Session
 from apelschema.db.side_by_side import side_by_side
 from apelschema.ledger import site_names
 from apelschema.names import CHECKSUMS
+from apelschema.row_columns import live_columns, plain_columns
 from apelschema.row_sums import COLUMNS, SOURCES, Source, cell_of, cells, changed_row, ids_of, number_of
 
 _SHOWN: Final = 3
@@ -59,8 +60,15 @@ class Comparison:
         self._kept = kept_jobs(session) if taken.scope.jobs else []
 
     @cached_property
-    def missing_columns(self) -> list[str]:
-        """Columns that were summed up and are not there any more, so that rows cannot be compared."""
+    def obstacle(self) -> str | None:
+        """Why rows cannot be compared, to be said behind the run; None where they can."""
+        if not self._taken.scope.is_comparable:
+            return ", whose checksums another version of apelschema took in another form"
+        missing = self._missing_columns()
+        return f" without {', '.join(missing)}" if missing else None
+
+    def _missing_columns(self) -> list[str]:
+        """Those that were summed up and are not there any more."""
         scope = self._taken.scope
         return [
             f"{source.table}.{name}"

@@ -2,10 +2,10 @@
 
 The rows of a site and month lie in cells, by a number ``k`` that follows from the columns of the key which no run
 changes: infrastructure and type are not among them, so rows that fall together are in one cell. Each row is a number
-``h`` of 32 bits from all its columns, and a cell has the sum of ``h * (SHIFT + k)``: of a single row that changed, the
-difference of two such sums tells ``k`` as well (see ``changed_row``). Sums do not cancel out as XOR does.
+``h`` of 32 bits from its other columns, and a cell has the sum of ``h * (SHIFT + k)``: of a single row that changed,
+the difference of two such sums tells ``k`` as well (see ``changed_row``). Sums do not cancel out as XOR does.
 
-``h`` is made of checksums: a row in which up to four characters in a row have changed never has the same, any other has
+Both are made of checksums: a row in which up to four characters in a row have changed never has the same, any other has
 it once in four billion. A cryptographic hash would find no more mistakes, and took three times as long.
 """
 
@@ -15,6 +15,9 @@ from typing import Final
 
 from apelschema import names, sql
 from apelschema.names import quoted
+
+FORM: Final = 2
+"""How rows are hashed here: sums of another form are not comparable."""
 
 CELLS: Final = 16
 """At most so many cells for each site and month of a table."""
@@ -29,6 +32,15 @@ COLUMNS: Final = ("SiteID", "Year", "Month", "Cell", "NumberOfRows", "Checksum",
 """Of a cell: where it is, its rows, the sums over what must not change, over the ids, and over rows as they are."""
 
 _ID_RANGE: Final = 2**32
+_PACKED: Final = {
+    IDS[0]: f"t.{IDS[0]}",
+    **{first: f"(t.{first} * {_ID_RANGE} + t.{second})" for first, second in (IDS[1:3], IDS[3:5])},
+}
+"""The ids of a row ``t``, two to a number: fewer sums, of numbers of up to 64 bits."""
+
+_ODD: Final = 2654435761
+"""By it one of two checksums is multiplied, modulo 2^32, before XOR: as they are, bits that change alike cancel out."""
+
 _PLACE: Final = ("SiteID", "Month", "Year")
 
 
@@ -104,7 +116,7 @@ SOURCES: Final = (
 
 @dataclass(frozen=True)
 class Texts:
-    """The columns of a row ``t`` as texts: those that always count alike, and the rest in two ways.
+    """The columns of a row ``t`` beside its key as texts: those that always count alike, and the rest in two ways.
 
     ``conserved`` is how the rest must not change, ``whole`` how it is; None where no such sum is wanted.
     """
@@ -133,8 +145,8 @@ def _row(source: Source, texts: Texts) -> str:
     values = {"SiteID": site, "Year": year, "Month": month, "Number": number_of(source.key)}
     values["Common"] = _crc(texts.common)
     for name, listed in (("Conserved", texts.conserved), ("Whole", texts.whole)):
-        values[name] = "0" if listed is None else _crc(listed)
-    values |= {name: f"t.{name}" for name in IDS}
+        values[name] = f"({_crc(listed)} * {_ODD} & {_ID_RANGE - 1})" if listed else "0"
+    values |= _PACKED
     return ", ".join(f"{value} AS {name}" for name, value in values.items())
 
 
@@ -152,12 +164,15 @@ def number_of(key: Sequence[str], alias: str = "t") -> str:
     return f"CRC32(CONCAT_WS(',', {sql.columns(key, alias)}))"
 
 
-def as_text(value: str, *, plain: bool) -> str:
+def as_text(value: str, *, plain: bool, nullable: bool = True) -> str:
     """A value of a row so that no two rows give the same text, whatever is NULL and whatever it contains.
 
-    ``plain`` says that it is a number or a time: it has no character set, and nothing that would have to be quoted.
+    ``plain`` says that it is a number or a time: it has no character set, and nothing that would have to be quoted. The
+    text of a value is the same whether its column is ``nullable`` or not.
     """
-    return f"IFNULL({value}, 'NULL')" if plain else f"QUOTE(CONVERT({value} USING utf8mb4))"
+    if plain:
+        return f"IFNULL({value}, 'NULL')" if nullable else value
+    return f"QUOTE(CONVERT({value} USING utf8mb4))"
 
 
 def of_level_zero(value: str) -> str:
@@ -196,6 +211,6 @@ def _sum(listed: Sequence[str] | None, name: str) -> str:
 def _ids() -> str:
     """The sum of the ids as one number."""
     packed = f"CAST(SUM(r.{IDS[0]}) AS DECIMAL(65,0))"
-    for name in IDS[1:]:
-        packed = f"({packed} * {_ID_RANGE} + SUM(r.{name}))"
+    for name in list(_PACKED)[1:]:
+        packed = f"({packed} * {_ID_RANGE**2} + SUM(r.{name}))"
     return packed

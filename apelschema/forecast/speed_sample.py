@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from apelschema import row_sums, sql
 from apelschema.checks.budget import Budget, OutOfTime
-from apelschema.checksums import Scope, plain_columns
+from apelschema.checksums import Scope
 from apelschema.db.schema import Table
 from apelschema.db.session import Session
 from apelschema.db.sizes import TableSize
 from apelschema.names import quoted
 from apelschema.policy import Policy
+from apelschema.row_columns import plain_columns
 from apelschema.row_sums import JOBS, Source
 from apelschema.sql import Normalisation, within_backfill
 from apelschema.verify.probes.choose import MOST_ROWS

@@ -45,9 +45,8 @@ def by_rows(
     if taken is None:
         return CheckResult(name, "skipped", "no run of apelschema has taken checksums of this database")
     comparison = rows_against(subject, taken)
-    if missing := comparison.missing_columns:
-        detail = f"rows cannot be held against run {taken.run} without {', '.join(missing)}"
-        return CheckResult(name, "unproved", detail)
+    if obstacle := comparison.obstacle:
+        return CheckResult(name, "unproved", f"rows cannot be held against run {taken.run}{obstacle}")
     differing = [] if is_proved(subject, taken.run) else comparison.differences
     found = [each for each in differing if each.table != without]
     return weighed(subject, name, taken.run, found, good(taken), said=comparison.described)

@@ -22,8 +22,8 @@ def check(subject: Subject) -> CheckResult:
     if taken is None or not taken.scope.columns:
         return CheckResult(ID, "skipped", f"no upgrade with rows began at {subject.revision}")
     comparison = Comparison(subject.session, taken, raw=True)
-    if missing := comparison.missing_columns:
-        return CheckResult(ID, "unproved", f"rows cannot be held against run {taken.run} without {', '.join(missing)}")
+    if obstacle := comparison.obstacle:
+        return CheckResult(ID, "unproved", f"rows cannot be held against run {taken.run}{obstacle}")
     good = f"every row of the tables that steps write byte for byte as before run {taken.run}"
     found = comparison.differences
     return weighed(subject, ID, taken.run, found, good, said=comparison.described, since=taken.at)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apelschema import checksums, ledger, row_sums
+from apelschema import checksums, ledger, row_columns, row_sums
 from apelschema.checksums import Merging, Scope, Taken
 from apelschema.db.connect import Target
 from apelschema.db.session import Session
@@ -111,7 +111,7 @@ def test_sums_are_exact(db: Session):
     """Of the same numbers, in the program."""
     source = next(each for each in row_sums.SOURCES if each.table == HYBRID)
     row_of_one = "t.GlobalUserNameID = 5 AND t.SiteID = 3"
-    texts = of_run(db).scope.texts(source, checksums.plain_columns(db)[HYBRID])
+    texts = of_run(db).scope.texts(source, row_columns.plain_columns(db)[HYBRID])
     one = db.dicts(row_sums.cells(source, (), texts, row_of_one))[0]
     number = db.value(f"SELECT {row_sums.number_of(source.key)} FROM {HYBRID} t WHERE {row_of_one}")
     hashed, rest = divmod(int(one["Checksum"]), row_sums.SHIFT + number)
@@ -196,9 +196,9 @@ def test_table_that_is_gone_and_column_that_is_gone(make_database: MakeDatabase,
     fill(db, "Summaries")
     with_checksums(db)
     db.execute("ALTER TABLE Summaries DROP COLUMN InfrastructureDescription")
-    assert comparison(db).missing_columns == ["Summaries.InfrastructureDescription"]
+    assert comparison(db).obstacle == " without Summaries.InfrastructureDescription"
     db.execute("DROP TABLE SuperSummaries")
-    assert "SuperSummaries.SiteID" in comparison(db).missing_columns
+    assert "SuperSummaries.SiteID" in str(comparison(db).obstacle)
 
 
 columns = st.sampled_from(
@@ -289,15 +289,39 @@ def test_figures_that_a_run_changes_count_for_copies_alone(make_database: MakeDa
     assert [f"a row has changed ({ids(6)}" in each for each in found_in(db)] == [True]
 
 
+def test_two_figures_of_a_row_that_change_alike_do_not_cancel_out(make_database: MakeDatabase, session: OpenSession):
+    """The last ones of what counts in any row, and of what counts in some: the same bits of two checksums."""
+    db = session(make_database())
+    create_tables(db, "2.2.1")
+    fill(db, HYBRID)
+    with_checksums(db, Scope(figures=True))
+    alike = "NumberOfJobs = NumberOfJobs + 1, NormalisedCpuDuration = NormalisedCpuDuration + 1"
+    db.execute(f"UPDATE {HYBRID} SET {alike}, UpdateTime = UpdateTime {row(16)}")
+    for raw in (False, True):
+        assert [f"a row has changed ({ids(16)}" in each for each in found_in(db, raw=raw)] == [True]
+
+
+def test_checksums_of_another_form_are_not_compared(make_database: MakeDatabase, session: OpenSession):
+    db = session(make_database())
+    create_tables(db, "2.2.1")
+    fill(db, HYBRID)
+    with_checksums(db)
+    assert comparison(db).obstacle is None
+    later = f"JSON_INSERT(JSON_REPLACE(Scope, '$.form', {row_sums.FORM + 1}), '$.later', 1)"
+    for scope in (later, "JSON_REMOVE(Scope, '$.form')"):
+        with broken(db, f"UPDATE {checksums.TAKEN} SET Scope = {scope}"):
+            assert "in another form" in str(comparison(db).obstacle)
+
+
 def test_column_that_a_run_takes_away_is_left_out(make_database: MakeDatabase, session: OpenSession):
     db = session(make_database())
     create_tables(db, "2.5.0")
     fill(db, "Summaries")
     with_checksums(db, Scope(going={"Summaries": ["InfrastructureDescription"]}))
     db.execute("ALTER TABLE Summaries DROP COLUMN InfrastructureDescription")
-    assert comparison(db).missing_columns == []
+    assert comparison(db).obstacle is None
     assert found_in(db) == []
-    assert comparison(db, raw=True).missing_columns == ["Summaries.InfrastructureDescription"]
+    assert comparison(db, raw=True).obstacle == " without Summaries.InfrastructureDescription"
 
 
 def test_rows_that_fall_together_are_left_to_the_ledger_with_their_cell_alone(
