@@ -22,6 +22,7 @@ from apelschema.row_differences import Comparison
 from apelschema.sample import Sample, build
 from tests.db.test_verify import failed
 from tests.support.broken import broken
+from tests.support.drawn import on_one_database
 from tests.support.install import install
 from tests.support.processes import wait_until
 from tests.support.runs import upgrade
@@ -152,6 +153,36 @@ def test_verification_of_a_large_database_finds_what_differs(db: Session, place:
             other.execute(
                 f"UPDATE HybridSuperSummaries SET WallDuration = WallDuration - 1, UpdateTime = UpdateTime WHERE {key}"
             )
+
+
+@on_one_database
+@given(
+    table=st.sampled_from(["Summaries", "NormalisedSummaries", "HybridSuperSummaries"]),
+    place=st.integers(0, 10_000),
+    change=st.sampled_from(["CpuDuration = CpuDuration + 1", "LatestEndTime = NULL", "UpdateTime = '2020-02-02'"]),
+)
+def test_any_row_that_has_changed_is_found_in_its_part_and_named(db: Session, table: str, place: int, change: str):
+    taken = checksums.taken(db, 100 + PARTED)
+    assert taken is not None
+    columns = [row["Column_name"] for row in db.dicts(f"SHOW INDEX FROM {table} WHERE Key_name = 'PRIMARY'")]
+    row = db.dicts(
+        f"SELECT * FROM {table} ORDER BY {', '.join(columns)} LIMIT 1 OFFSET %s",
+        (place % db.value(f"SELECT COUNT(*) FROM {table}"),),
+    )[0]
+    key = " AND ".join(f"{column} = %s" for column in columns)
+    keep = "" if change.startswith("UpdateTime") else ", UpdateTime = UpdateTime"
+    assert db.execute(f"UPDATE {table} SET {change}{keep} WHERE {key}", [row[column] for column in columns]) == 1
+    try:
+        compared = Comparison(db, taken)
+        (found,) = compared.differences
+        assert (found.table, *found.place) == (table, row["SiteID"], row["Year"], row["Month"])
+        assert f"a row has changed (GlobalUserNameID {row['GlobalUserNameID']}, VOID {row['VOID']}, " in (
+            compared.described(found)
+        )
+    finally:
+        old = ", ".join(f"{column} = %s" for column in ("CpuDuration", "LatestEndTime", "UpdateTime"))
+        values = [row[column] for column in ("CpuDuration", "LatestEndTime", "UpdateTime", *columns)]
+        assert db.execute(f"UPDATE {table} SET {old} WHERE {key}", values) == 1
 
 
 def test_error_of_a_part_comes_through_and_the_sessions_end(db: Session):
