@@ -82,18 +82,24 @@ def same_infrastructure(column: str, hybrid: str, settled: bool) -> str:
     return f"({same} OR ({neither}))"
 
 
-def with_neighbours(hybrid: str, condition: str = "TRUE") -> str:
-    """The hybrid rows that have another one of the same site, month, user, VO, group, role and host.
+def with_neighbours(
+    row: str, condition: str = "TRUE", *, among: str = "COUNT(*) > 1", table: str = "HybridSuperSummaries"
+) -> str:
+    """The rows of summaries that have another one of the same site, month, user, VO, group, role and host.
 
-    Both are among those for whose ``n`` the condition holds.
+    ``among`` is what holds for some rows for which these are the same and the ``condition`` holds too; all rows under
+    these are given then, be they such or not.
 
     Found in one pass in the order of the key, of which these are the beginning: for most rows nothing else is read.
+    The LIMIT keeps MariaDB from sorting the rows for that, to work the groups out again one by one for what they are
+    joined to.
     """
     begins = HYBRID_KEY[: HYBRID_KEY.index("Infrastructure")]
-    key = sql.columns(begins)
+    key = sql.columns(begins, row)
+    groups = f"SELECT {key} FROM {table} {row} WHERE {condition} GROUP BY {key} HAVING {among}"
     return (
-        f"(SELECT {key} FROM HybridSuperSummaries n WHERE {condition} GROUP BY {key} HAVING COUNT(*) > 1) d"
-        f" STRAIGHT_JOIN HybridSuperSummaries {hybrid} ON {sql.same_key(begins, hybrid, 'd')}"
+        f"(SELECT * FROM ({groups}) g LIMIT {sql.LARGEST}) d"
+        f" STRAIGHT_JOIN {table} {row} ON {sql.same_key(begins, row, 'd')}"
     )
 
 

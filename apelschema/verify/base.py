@@ -14,6 +14,7 @@ from apelschema.db.side_by_side import side_by_side
 from apelschema.facts import HYBRID
 from apelschema.journal import Journal
 from apelschema.key_ranges import ranges
+from apelschema.ledger_sums import JOBS
 from apelschema.policy import Policy
 from apelschema.revisions import Planned, steps_between
 from apelschema.steps.base import Context
@@ -102,9 +103,14 @@ class Subject:
         works = [partial(_rows, query) for query in queries]
         return side_by_side(self.session, works, large=len(self.parts("h")) > 1)
 
-    def parts(self, alias: str) -> list[str]:
-        """Conditions that part the rows of HybridSuperSummaries."""
-        found = self.shared("parts", lambda: ranges(self.session, HYBRID, alias="{}"))
+    def in_parts(self, query: Callable[[str], str], alias: str, table: str = HYBRID) -> list[tuple[Any, ...]]:
+        """The rows of the answers to one query about each of the parts of a table, which gets the part's condition."""
+        return [row for rows in self.answers([query(part) for part in self.parts(alias, table)]) for row in rows]
+
+    def parts(self, alias: str, table: str = HYBRID) -> list[str]:
+        """Conditions that part the rows of a table; all but jobs by those sites and months that part hybrid."""
+        of = JOBS if table == JOBS else HYBRID
+        found = self.shared(f"parts of {of}", lambda: ranges(self.session, of, by_month=of == HYBRID, alias="{}"))
         return [condition.replace("{}", alias) for condition in found]
 
     @property

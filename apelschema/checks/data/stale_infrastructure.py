@@ -36,7 +36,7 @@ def look(situation: Situation) -> list[Finding]:
 def _beside_another(within: Within) -> str:
     """Rows beside one of another infrastructure: few, for whom alone it is worth while to look for jobs."""
     key = sql.columns(HYBRID_KEY, "h")
-    rows = f"{with_neighbours('h', within('n'))} STRAIGHT_JOIN {HYBRID} o ON {_differ()}"
+    rows = f"{with_neighbours('h', within('h'))} STRAIGHT_JOIN {HYBRID} o ON {_differ()}"
     return f"(SELECT DISTINCT {key} FROM {rows}) c STRAIGHT_JOIN {HYBRID} h ON {sql.same_key(HYBRID_KEY, 'h', 'c')}"
 
 

@@ -1,6 +1,6 @@
 """P9-P12: what the views show, held against the tables under them; views do not see the copies of other probes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from apelschema import sql
@@ -91,10 +91,10 @@ def check_totals(subject: Subject) -> CheckResult:
     """Views add up to the table: on chosen sites and months all of them, VSuperSummaries of a small table in full."""
     places = subject.shared("chosen", lambda: chosen(subject))
     views = [view for view in _SUMS if view in subject.live.views]
-    found = [text for place in places for view in views for text in _off(subject, view, place)]
+    found = list(_off(subject, [(view, place) for place in places for view in views]))
     if _is_large(subject):
         return judged(TOTALS, f"{len(views)} views add up to {TABLE}{_told(subject)}", found)
-    found += list(_off(subject, "VSuperSummaries", None))
+    found += list(_off(subject, [("VSuperSummaries", None)]))
     nameless = subject.session.value(f"SELECT (SELECT COUNT(*) FROM {TABLE}) - (SELECT COUNT(*) FROM {_NAMED})")
     less = f", less {rows(nameless)} whose ids have no names, which no view shows" if nameless else ""
     good = f"VSuperSummaries adds up to {TABLE}{less}, and so do {len(views)} views on {len(places)} sites and months"
@@ -116,19 +116,18 @@ def _told(subject: Subject) -> str:
 
 def check_exposed(subject: Subject) -> CheckResult:
     """Told, not judged: keys with rows of several types overwrite each other when sent without types (H6)."""
-    counts = subject.answers(
-        [
-            f"SELECT COUNT(*) FROM (SELECT 1 FROM {with_neighbours('h', part)} GROUP BY {sql.columns(_KEY, 'h')}"
-            " HAVING COUNT(DISTINCT LOWER(h.ServiceLevelType)) > 1) k"
-            for part in subject.parts("n")
-        ]
-    )
-    count = sum(int(number) for ((number,),) in counts)
+    count = sum(int(number) for (number,) in subject.in_parts(_of_several_types, "h"))
     return CheckResult(
         EXPOSED,
         "pass",
         f"for information: {count} keys have rows of several types, which a sender without types overwrites",
     )
+
+
+def _of_several_types(part: str) -> str:
+    several = "COUNT(DISTINCT LOWER(h.ServiceLevelType)) > 1"
+    rows = with_neighbours("h", part, among=several)
+    return f"SELECT COUNT(*) FROM (SELECT 1 FROM {rows} GROUP BY {sql.columns(_KEY, 'h')} HAVING {several}) k"
 
 
 def _without_history(subject: Subject) -> str:
@@ -154,15 +153,19 @@ def _of_table(subject: Subject, place: Place | None, value: str, condition: str)
     )
 
 
-def _off(subject: Subject, view: str, place: Place | None) -> Iterator[str]:
-    """Columns of a view whose sum is not that of the table."""
-    columns = _SUMS[view]
-    shown = subject.session.one(f"SELECT {_sums('v', list(columns))} FROM {view} v WHERE {_in_view(view, place)}")
-    there = subject.session.one(f"SELECT {_sums('h', list(columns.values()))} FROM {_NAMED} WHERE {_in_table(place)}")
-    where = subject.place(*place) if place else "all sites and months"
-    for column, left, right in zip(columns, shown or (), there or (), strict=True):
-        if int(left) != int(right):
-            yield f"{view}, {where}: {column} adds up to {left}, {TABLE} to {right}"
+def _off(subject: Subject, looks: Sequence[tuple[str, Place | None]]) -> Iterator[str]:
+    """Columns of views whose sum is not that of the table."""
+    shown = subject.answers(
+        [f"SELECT {_sums('v', _SUMS[view])} FROM {view} v WHERE {_in_view(view, place)}" for view, place in looks]
+    )
+    there = subject.answers(
+        [f"SELECT {_sums('h', _SUMS[view].values())} FROM {_NAMED} WHERE {_in_table(place)}" for view, place in looks]
+    )
+    for (view, place), (lefts,), (rights,) in zip(looks, shown, there, strict=True):
+        where = subject.place(*place) if place else "all sites and months"
+        for column, left, right in zip(_SUMS[view], lefts, rights, strict=True):
+            if int(left) != int(right):
+                yield f"{view}, {where}: {column} adds up to {left}, {TABLE} to {right}"
 
 
 def _of_place(site: str, query: str, alias: str, place: Place | None) -> str:
@@ -172,7 +175,7 @@ def _of_place(site: str, query: str, alias: str, place: Place | None) -> str:
     return f"{site} ({query.format(place[0])}) AND {alias}.Year = {place[1]} AND {alias}.Month = {place[2]}"
 
 
-def _sums(alias: str, columns: list[str]) -> str:
+def _sums(alias: str, columns: Iterable[str]) -> str:
     return ", ".join(f"IFNULL(SUM({alias}.{column}), 0)" for column in columns)
 
 
