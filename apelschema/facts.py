@@ -139,9 +139,12 @@ def now(session: Session, query: str) -> dict[Place, int]:
     return {(site, year, month): int(value) for site, year, month, value in session.rows(query, ())}
 
 
-def last_summarised(session: Session) -> datetime | None:
-    """When a summariser last wrote a row, or was at work: from 2.3.0 on one with nothing to write leaves its mark."""
-    times = [session.value(f"SELECT MAX(h.UpdateTime) FROM {HYBRID} h")]
+def last_summarised(session: Session, written: datetime | None) -> datetime | None:
+    """When a summariser last wrote a row, or was at work: from 2.3.0 on one with nothing to write leaves its mark.
+
+    ``written`` is when the newest row of HybridSuperSummaries was; None where there is none with a time.
+    """
+    times: list[object] = [written]
     if has_table(session, MARKS):
         times.append(session.value(f"SELECT m.MarkTime FROM {MARKS} m WHERE m.Name = %s", (COPY_MARK,)))
     return max((each for each in times if isinstance(each, datetime)), default=None)

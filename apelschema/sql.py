@@ -19,6 +19,11 @@ def columns(names_of: Sequence[str], alias: str = "") -> str:
     return ", ".join(prefix + names.quoted(name) for name in names_of)
 
 
+def literal(text: str) -> str:
+    """A text as SQL in a statement that is sent with arguments, be they none."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''").replace("%", "%%") + "'"
+
+
 def same_key(key: Sequence[str], left: str, right: str) -> str:
     """That two aliases agree in all these columns, none of which may be NULL."""
     return " AND ".join(f"{left}.{names.quoted(name)} = {right}.{names.quoted(name)}" for name in key)

@@ -11,6 +11,7 @@ from apelschema.steps.backfill import TABLE
 from apelschema.verify.base import Baseline, CheckResult, Off, Subject, judged
 from apelschema.verify.hybrid import merged
 from apelschema.verify.probes.recompute import recomputed
+from apelschema.verify.scanned import last_written
 from apelschema.written import Written
 
 ID: Final = "first-run"
@@ -25,7 +26,7 @@ def check(subject: Subject) -> CheckResult:
     run = subject.baseline
     if run is None or run.ended is None or not ledger.has(subject.session, run.id, ledger.AFTER):
         return CheckResult(ID, "skipped", "no run of apelschema has been brought to its end here")
-    last = facts.last_summarised(subject.session)
+    last = facts.last_summarised(subject.session, last_written(subject))
     if last is None or last <= run.ended:
         return CheckResult(ID, "skipped", f"no summariser has run since run {run.id}")
     off = list(_other_than_forecast(subject, run))

@@ -4,25 +4,21 @@ from typing import Final
 
 from apelschema import sql
 from apelschema.names import NO_INFRASTRUCTURE
+from apelschema.steps.backfill import TABLE
 from apelschema.steps.relabel import Relabel
-from apelschema.steps.sources import by_summary_index
+from apelschema.steps.sources import INFRASTRUCTURE, by_summary_index
 from apelschema.verify.base import CheckResult, Subject, rows
+from apelschema.verify.scanned import in_all
 
 ID: Final = "no-infrastructure"
-
-_COLUMNS: Final = {
-    "JobRecords": "InfrastructureType",
-    "Summaries": "InfrastructureType",
-    "NormalisedSummaries": "Infrastructure",
-    "HybridSuperSummaries": "Infrastructure",
-}
 
 
 def check(subject: Subject) -> CheckResult:
     """Rows that say it in another way than the one label, beside which they would count twice."""
     if not any(isinstance(planned.step, Relabel) for planned in subject.done):
         return CheckResult(ID, "skipped", "this database's rows without infrastructure have not been settled")
-    counts = {f"{table}.{column}": _unsettled(subject, table, column) for table, column in _COLUMNS.items()}
+    counts = {f"{table}.{column}": _unsettled(subject, table, column) for table, column in INFRASTRUCTURE.items()}
+    counts[f"{TABLE}.Infrastructure"] = in_all(subject).unsettled
     found = [f"{place}: {rows(count)}" for place, count in counts.items() if count]
     if found:
         return CheckResult(ID, "fail", f"no infrastructure, not spelt {NO_INFRASTRUCTURE!r}: {'; '.join(found)}")
@@ -32,4 +28,5 @@ def check(subject: Subject) -> CheckResult:
 def _unsettled(subject: Subject, table: str, column: str) -> int:
     """Jobs are counted in the summariser's covering index."""
     hint = by_summary_index(subject.live.tables[table])
-    return int(subject.session.value(f"SELECT COUNT(*) FROM {table}{hint} WHERE {sql.is_unsettled(column)}"))
+    query = f"SELECT COUNT(*) FROM {table} t{hint} WHERE {sql.is_unsettled(f't.{column}')} AND {{}}"
+    return sum(int(count) for (count,) in subject.in_parts(query.format, "t", table))

@@ -61,15 +61,10 @@ def check_types(subject: Subject) -> CheckResult:
     )
     cases = [
         f"{TABLE}, type {kind or 'none'}: {rows(rights)} under the one rule, {rows(wrongs)} under another, the first "
-        f"{listed(_places(subject, f'{wrong} AND LOWER(h.ServiceLevelType) = {_literal(kind)}')[:1])}"
+        f"{listed(_places(subject, f'{wrong} AND LOWER(h.ServiceLevelType) = {sql.literal(kind)}')[:1])}"
         for kind, rights, wrongs in found
     ]
     return judged(TWO_RULES, good, cases)
-
-
-def _literal(text: str) -> str:
-    """A text as SQL in a statement that is sent with arguments."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''").replace("%", "%%") + "'"
 
 
 def check_one_rule(subject: Subject) -> CheckResult:

@@ -6,6 +6,7 @@ from typing import Final
 from apelschema import checksums, facts, sql
 from apelschema.names import FOLDED, KEPT
 from apelschema.verify.base import Baseline, CheckResult, Subject, judged, rows
+from apelschema.verify.scanned import last_written
 
 UPDATE_TIMES: Final = "I11"
 UNSENT: Final = "I12"
@@ -26,14 +27,16 @@ def check_update_times(subject: Subject) -> CheckResult:
 
 
 def _written_within(subject: Subject, run: Baseline) -> Iterator[str]:
-    for table in _TABLES:
-        if table in subject.live.tables:
-            found = subject.session.rows(
-                f"SELECT t.SiteID, t.Year, t.Month, COUNT(*) FROM {table} t WHERE {_within('t')}"
-                " GROUP BY t.SiteID, t.Year, t.Month ORDER BY t.SiteID, t.Year, t.Month",
-                (run.began, run.ended),
-            )
-            yield from (f"{table}, {subject.place(*place)}: {rows(count)}" for *place, count in found)
+    written = last_written(subject)
+    older = written is None or written <= run.began
+    tables = [each for each in _TABLES if each in subject.live.tables and not (older and each == facts.HYBRID)]
+    queries = [
+        f"SELECT t.SiteID, t.Year, t.Month, COUNT(*) FROM {table} t WHERE {_within('t', run)}"
+        " GROUP BY t.SiteID, t.Year, t.Month ORDER BY t.SiteID, t.Year, t.Month"
+        for table in tables
+    ]
+    for table, found in zip(tables, subject.answers(queries), strict=True):
+        yield from (f"{table}, {subject.place(*place)}: {rows(count)}" for *place, count in found)
 
 
 def _jobs_written_within(subject: Subject, run: Baseline) -> Iterator[str]:
@@ -43,17 +46,16 @@ def _jobs_written_within(subject: Subject, run: Baseline) -> Iterator[str]:
         if kept.startswith(KEPT) and kept.endswith("_JobRecords"):
             count = subject.session.value(
                 f"SELECT COUNT(*) FROM {kept} k JOIN JobRecords t ON {sql.same_key(key, 'k', 't')}"
-                f" WHERE {_within('t')}",
-                (run.began, run.ended),
+                f" WHERE {_within('t', run)}"
             )
             if count:
                 yield f"JobRecords: {rows(count)} whose infrastructure was settled"
 
 
-def _within(alias: str) -> str:
+def _within(alias: str, run: Baseline) -> str:
     """Whole seconds that lie within a run: what was written in its first or last one may be another's."""
     time = f"{alias}.UpdateTime"
-    return f"{time} > %s AND {time} + INTERVAL 1 SECOND < %s"
+    return f"{time} > '{run.began}' AND {time} + INTERVAL 1 SECOND < '{run.ended}'"
 
 
 def check_unsent(subject: Subject) -> CheckResult:

@@ -1,14 +1,16 @@
 """I9: what is published in normalised time changed for the types whose factor changed, and for no other."""
 
-from typing import Final
+from typing import Any, Final
 
-from apelschema import ledger, ledger_sums, names
+from apelschema import ledger, ledger_sums, names, sql
 from apelschema.facts import Place
 from apelschema.names import SI2K
 from apelschema.policy import Policy
 from apelschema.steps.backfill import TABLE
 from apelschema.verify.base import CheckResult, Off, Subject
+from apelschema.verify.conserved import is_proved
 from apelschema.verify.hybrid import merged
+from apelschema.verify.scanned import in_all
 from apelschema.verify.since import weighed
 
 ID: Final = "I9"
@@ -25,7 +27,8 @@ def check(subject: Subject) -> CheckResult:
     kinds = sorted(_kinds(subject))
     if not kinds:
         return CheckResult(ID, "skipped", "no type keeps its factor in all the spellings that the ledger takes for one")
-    before, now = _before(subject, run.id, kinds), _now(subject, kinds)
+    before = _noted(subject, run.id, ledger.BEFORE, kinds)
+    now = _noted(subject, run.id, ledger.AFTER, kinds) if is_proved(subject, run.id) else _now(subject, kinds)
     together = merged(subject, run.id)
     off = []
     for kind, *rest in sorted(before.keys() | now.keys()):
@@ -51,6 +54,8 @@ def _kinds(subject: Subject) -> set[str]:
 
 def _with_blanks(subject: Subject) -> set[str]:
     """Types that are also spelt with blanks behind where these make another type: the ledger does not part the two."""
+    if not in_all(subject).blanks:
+        return set()
     kind = "h.ServiceLevelType"
     found = subject.session.rows(
         f"SELECT DISTINCT {ledger_sums.type_label(kind)} FROM {TABLE} h WHERE {kind} <> RTRIM({kind})"
@@ -66,21 +71,28 @@ def _policies(subject: Subject) -> list[str]:
     return [str(policy) for (policy,) in subject.session.rows(f"SELECT DISTINCT Policy FROM {names.RUNS}")]
 
 
-def _before(subject: Subject, run: int, kinds: list[str]) -> dict[tuple[str, int, int, int], Figures]:
+def _noted(subject: Subject, run: int, moment: str, kinds: list[str]) -> dict[tuple[str, int, int, int], Figures]:
     found = subject.session.rows(
         f"SELECT Type, SiteID, Year, Month, {', '.join(_COLUMNS)} FROM {names.LEDGER}"
         " WHERE Run = %s AND Moment = %s AND SourceTable = %s AND Type IN %s",
-        (run, ledger.BEFORE, TABLE, kinds),
+        (run, moment, TABLE, kinds),
     )
-    return {(kind, site, year, month): (int(wall), int(cpu)) for kind, site, year, month, wall, cpu in found}
+    return _figures(found)
 
 
 def _now(subject: Subject, kinds: list[str]) -> dict[tuple[str, int, int, int], Figures]:
     kind = ledger_sums.type_label("h.ServiceLevelType")
     sums = ", ".join(f"SUM(h.{column})" for column in _COLUMNS)
-    found = subject.session.rows(
-        f"SELECT {kind}, h.SiteID, h.Year, h.Month, {sums} FROM {TABLE} h WHERE {kind} IN %s"
-        f" GROUP BY {kind}, h.SiteID, h.Year, h.Month",
-        (kinds,),
-    )
+    listed = ", ".join(map(sql.literal, kinds))
+
+    def query(part: str) -> str:
+        return (
+            f"SELECT {kind}, h.SiteID, h.Year, h.Month, {sums} FROM {TABLE} h WHERE {kind} IN ({listed}) AND {part}"
+            f" GROUP BY {kind}, h.SiteID, h.Year, h.Month"
+        )
+
+    return _figures(subject.in_parts(query, "h"))
+
+
+def _figures(found: list[tuple[Any, ...]]) -> dict[tuple[str, int, int, int], Figures]:
     return {(kind, site, year, month): (int(wall), int(cpu)) for kind, site, year, month, wall, cpu in found}

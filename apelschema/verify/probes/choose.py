@@ -1,35 +1,41 @@
 """The sites and months on which probes run in full: always the same ones for the same data."""
 
+from collections.abc import Callable, Iterable
+from heapq import nsmallest
 from typing import Final
 
 from apelschema.facts import Place
 from apelschema.verify.base import Subject
+from apelschema.verify.scanned import Counted, scanned
 
 MOST_ROWS: Final = 20_000
 """Rows of a site and month above which it is too large to be copied."""
 
 _CANDIDATES: Final = 20
-_MONTHS: Final = "FROM HybridSuperSummaries t GROUP BY t.SiteID, t.Year, t.Month HAVING COUNT(*) <= {most} ORDER BY"
-_ORDERS: Final = (
-    "COUNT(*) DESC, t.SiteID, t.Year, t.Month",
-    "t.Year DESC, t.Month DESC, COUNT(*) DESC, t.SiteID",
-    "COUNT(DISTINCT t.ServiceLevelType) DESC, COUNT(*) DESC, t.SiteID, t.Year, t.Month",
+_ORDERS: Final[tuple[Callable[[tuple[Place, Counted]], tuple[int, ...]], ...]] = (
+    lambda month: (-month[1].rows, *month[0]),
+    lambda month: (-month[0][1], -month[0][2], -month[1].rows, month[0][0]),
+    lambda month: (-month[1].types, -month[1].rows, *month[0]),
 )
 """The largest, the newest, the one with the most benchmark types."""
+
+_OF_SOURCE: Final = (
+    "SELECT t.SiteID, t.Year, t.Month FROM NormalisedSummaries t GROUP BY t.SiteID, t.Year, t.Month"
+    f" HAVING COUNT(*) <= {MOST_ROWS} ORDER BY COUNT(*) DESC, t.SiteID, t.Year, t.Month LIMIT {_CANDIDATES}"
+)
 
 
 def chosen(subject: Subject) -> list[Place]:
     """The largest, the newest and the most mixed month of a site, and the one with the most normalised summaries."""
-    orders = [f"{_MONTHS.format(most=MOST_ROWS)} {order}" for order in _ORDERS]
-    orders.append(f"{orders[0]}".replace("HybridSuperSummaries", "NormalisedSummaries"))
-    found = [_first(subject, order) for order in orders]
+    small = [each for each in scanned(subject).items() if each[1].rows <= MOST_ROWS]
+    candidates = [[place for place, _ in nsmallest(_CANDIDATES, small, order)] for order in _ORDERS]
+    candidates.append([(site, year, month) for site, year, month in subject.session.rows(_OF_SOURCE)])
+    found = [_first(subject, places) for places in candidates]
     return list(dict.fromkeys(place for place in found if place is not None))
 
 
-def _first(subject: Subject, order: str) -> Place | None:
-    """The first in an order that has not too many jobs."""
-    rows = subject.session.rows(f"SELECT t.SiteID, t.Year, t.Month {order} LIMIT {_CANDIDATES}")
-    places: list[Place] = [(site, year, month) for site, year, month in rows]
+def _first(subject: Subject, places: Iterable[Place]) -> Place | None:
+    """The first that has not too many jobs."""
     return next((place for place in places if _jobs(subject, place) <= MOST_ROWS), None)
 
 

@@ -20,6 +20,7 @@ from apelschema.steps.relabel import Relabel, is_sum_of
 from apelschema.steps.sources import HYBRID_KEY, INFRASTRUCTURE, by_summary_index
 from apelschema.steps.sums import equal_sums
 from apelschema.verify.base import Subject
+from apelschema.verify.scanned import last_written
 
 _LARGEST_INT: Final = 2**31 - 1
 _FIGURES: Final = ("NumberOfJobs", "WallDuration", "CpuDuration", "EarliestEndTime", "LatestEndTime")
@@ -70,7 +71,7 @@ def differing(subject: Subject) -> list[Differing]:
 
 def last_summarised(subject: Subject) -> datetime | None:
     """When a summariser was last at work, if since the last run: until then a source may never have been used."""
-    last, run = facts.last_summarised(subject.session), subject.baseline
+    last, run = facts.last_summarised(subject.session, last_written(subject)), subject.baseline
     since = (run.ended or run.began) if run else None
     return last if last is not None and (since is None or last > since) else None
 
