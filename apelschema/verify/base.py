@@ -91,6 +91,10 @@ class Subject:
         """A site and month for people; an id without a name is shown as such."""
         return f"{self._sites.get(site, f'site {site}')}, {year}-{month:02d}"
 
+    def site(self, site: int) -> str | None:
+        """The name of a site."""
+        return self._sites.get(site)
+
     def shared(self, name: str, work: Callable[[], T]) -> T:
         """The result of work that several checks need, done once."""
         if name not in self._shared:

@@ -5,7 +5,7 @@ jobs by the bare columns of SummaryIdx; only where there are any, a second one f
 and leaves out what a summariser has not come to yet or counts by another source of the same key.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -154,7 +154,7 @@ def _jobs(subject: Subject, site: int, *, exact: bool) -> str:
     counts = [f"LEAST(t.{name}, {_LARGEST_INT}) AS {name}" for name in ("NodeCount", "Processors")]
     wall, cpu = (f"IFNULL(SUM(t.{name}), 0)" for name in _FIGURES[1:3])
     selected = [f"{value} AS {name}" for value, name in zip(key, names, strict=False)] + counts
-    figures = _figures(subject, "COUNT(*)", wall, cpu, "MIN(t.EndTime)", "MAX(t.EndTime)")
+    figures = _figures(subject, "COUNT(*)", wall, cpu, "MIN(t.EndTime)", "MAX(t.EndTime)", holding=_clamped)
     time = ["MAX(t.UpdateTime) AS UpdateTime"] if exact else []
     hint = "" if exact else by_summary_index(subject.live.tables["JobRecords"])
     return (
@@ -165,7 +165,7 @@ def _jobs(subject: Subject, site: int, *, exact: bool) -> str:
 
 def _summaries(subject: Subject, site: int) -> str:
     key = [f"t.{name} AS {name}" for name in HYBRID_KEY if name != "Infrastructure"]
-    figures = _figures(subject, *(f"t.{name}" for name in _FIGURES))
+    figures = _figures(subject, *(f"t.{name}" for name in _FIGURES), holding=str)  # of columns as wide as hybrid's
     return (
         f"SELECT {', '.join(key)}, {_folded('t.InfrastructureType')} AS Infrastructure, {', '.join(figures)},"
         f" t.UpdateTime AS UpdateTime FROM Summaries t WHERE t.SiteID = {site}"
@@ -182,14 +182,17 @@ def _copies(site: int) -> str:
     )
 
 
-def _figures(subject: Subject, *values: str) -> Sequence[str]:
-    """Jobs, wall, cpu, first and last time by their names, clamped, and normalised by the rule of the policy."""
+def _figures(subject: Subject, *values: str, holding: Callable[[str], str]) -> Sequence[str]:
+    """Jobs, wall, cpu, first and last time by their names, and normalised by the rule of the policy.
+
+    ``holding`` makes of a duration what the column holds of it.
+    """
     jobs, wall, cpu, earliest, latest = values
     rule = Normalisation(subject.policy, "t")
     return [
         f"{jobs} AS NumberOfJobs",
-        f"{_clamped(wall)} AS WallDuration",
-        f"{_clamped(cpu)} AS CpuDuration",
+        f"{holding(wall)} AS WallDuration",
+        f"{holding(cpu)} AS CpuDuration",
         f"{earliest} AS EarliestEndTime",
         f"{latest} AS LatestEndTime",
         f"{rule.value(wall, rule.new_factor)} AS NormalisedWallDuration",

@@ -62,8 +62,8 @@ def check_history(subject: Subject) -> CheckResult:
         jobs = int(_of_table(subject, place, "IFNULL(SUM(h.NumberOfJobs), 0)", "h.ServiceLevel <> 0")[0][0])
         shown += jobs
         for view, column in _HISTORIES.items():
-            query = f"SELECT IFNULL(SUM(v.{column}), 0) FROM {view} v WHERE {_in_view(view, place)}"
-            value = int(subject.session.value(query))
+            query = f"SELECT IFNULL(SUM(v.{column}), 0) FROM {view} v WHERE {_in_view(subject, view, place)}"
+            value = int(subject.session.value(query, ()))
             if value != jobs:
                 where = f", {subject.place(*place)}" if place else ""
                 found.append(f"{view}{where} shows {value} jobs, {TABLE} has {jobs} with a level")
@@ -79,8 +79,10 @@ def check_levels(subject: Subject) -> CheckResult:
     for place in _looked_at(subject):
         condition = "LOWER(h.ServiceLevelType) = 'hepscore23' AND h.ServiceLevel <> 0"
         levels = {level for (level,) in _of_table(subject, place, "DISTINCT h.ServiceLevel", condition)}
-        query = f"SELECT DISTINCT v.HepSpec06 FROM VHepSpecHistory v WHERE {_in_view('VHepSpecHistory', place)}"
-        missing = sorted(levels - {level for (level,) in subject.session.rows(query)})
+        query = (
+            f"SELECT DISTINCT v.HepSpec06 FROM VHepSpecHistory v WHERE {_in_view(subject, 'VHepSpecHistory', place)}"
+        )
+        missing = sorted(levels - {level for (level,) in subject.session.rows(query, ())})
         found += [f"VHepSpecHistory does not show the level {level} of hepscore23" for level in missing]
         seen |= levels
     good = f"VHepSpecHistory shows the {len(seen)} levels of HEPscore23{_told(subject)} as they are"
@@ -135,15 +137,27 @@ def _without_history(subject: Subject) -> str:
     return f"{' and '.join(missing)} not there: this database has no central objects" if missing else ""
 
 
-def _in_view(view: str, place: Place | None) -> str:
-    return _of_place(f"v.{_SITES.get(view, 'Site')} =", "SELECT s.name FROM Sites s WHERE s.id = {}", "v", place)
+def _in_view(subject: Subject, view: str, place: Place | None) -> str:
+    """Whether a row is of a site and month; all rows for None. For statements that are sent with arguments.
+
+    By the name as a text: what servers have to look up first, they do not look for within a view, but in all it shows.
+    """
+    if place is None:
+        return "TRUE"
+    name = subject.site(place[0])
+    return f"v.{_SITES.get(view, 'Site')} = {'NULL' if name is None else sql.literal(name)} AND {_of_month('v', place)}"
 
 
 def _in_table(place: Place | None) -> str:
-    """A site's name may be that of several ids."""
-    return _of_place(
-        "h.SiteID IN", "SELECT o.id FROM Sites s JOIN Sites o ON o.name = s.name WHERE s.id = {}", "h", place
-    )
+    """The same; a site's name may be that of several ids."""
+    if place is None:
+        return "TRUE"
+    sites = f"SELECT o.id FROM Sites s JOIN Sites o ON o.name = s.name WHERE s.id = {place[0]}"
+    return f"h.SiteID IN ({sites}) AND {_of_month('h', place)}"
+
+
+def _of_month(alias: str, place: Place) -> str:
+    return f"{alias}.Year = {place[1]} AND {alias}.Month = {place[2]}"
 
 
 def _of_table(subject: Subject, place: Place | None, value: str, condition: str) -> list[tuple[Any, ...]]:
@@ -156,7 +170,10 @@ def _of_table(subject: Subject, place: Place | None, value: str, condition: str)
 def _off(subject: Subject, looks: Sequence[tuple[str, Place | None]]) -> Iterator[str]:
     """Columns of views whose sum is not that of the table."""
     shown = subject.answers(
-        [f"SELECT {_sums('v', _SUMS[view])} FROM {view} v WHERE {_in_view(view, place)}" for view, place in looks]
+        [
+            f"SELECT {_sums('v', _SUMS[view])} FROM {view} v WHERE {_in_view(subject, view, place)}"
+            for view, place in looks
+        ]
     )
     there = subject.answers(
         [f"SELECT {_sums('h', _SUMS[view].values())} FROM {_NAMED} WHERE {_in_table(place)}" for view, place in looks]
@@ -166,13 +183,6 @@ def _off(subject: Subject, looks: Sequence[tuple[str, Place | None]]) -> Iterato
         for column, left, right in zip(_SUMS[view], lefts, rights, strict=True):
             if int(left) != int(right):
                 yield f"{view}, {where}: {column} adds up to {left}, {TABLE} to {right}"
-
-
-def _of_place(site: str, query: str, alias: str, place: Place | None) -> str:
-    """Whether a row is of a site, and all others of its name, and of a month; all rows for None."""
-    if place is None:
-        return "TRUE"
-    return f"{site} ({query.format(place[0])}) AND {alias}.Year = {place[1]} AND {alias}.Month = {place[2]}"
 
 
 def _sums(alias: str, columns: Iterable[str]) -> str:
