@@ -18,6 +18,7 @@ from apelschema.steps.backfill import LEFT_OUT, is_left_out
 from apelschema.steps.sources import HYBRID_KEY
 from apelschema.verify import scanned
 from apelschema.verify.base import Subject
+from apelschema.verify.probes.choose import chosen
 from tests.db.test_verify import detail, failed
 from tests.db.test_verify_mutations import IN_RUN, LONGER_RUN
 from tests.support.broken import broken
@@ -207,3 +208,18 @@ def test_totals_of_a_run_that_ended_just_now_are_those_of_its_ledger(good: Sessi
     with broken(good, f"UPDATE {LEDGER} SET {changed} WHERE {where} AND NormalisedWallDuration > 0 LIMIT 1"):
         assert failed(verify.run(good, proved=run)) == ["I9"]
         assert failed(verify.run(good)) == []
+
+
+def test_months_to_probe_are_the_largest_the_newest_and_the_most_mixed(spoilt: Target):
+    largest = "COUNT(*) DESC, t.SiteID, t.Year, t.Month"
+    orders = [
+        (HYBRID, largest),
+        (HYBRID, "t.Year DESC, t.Month DESC, COUNT(*) DESC, t.SiteID"),
+        (HYBRID, f"COUNT(DISTINCT t.ServiceLevelType) DESC, {largest}"),
+        ("NormalisedSummaries", largest),
+    ]
+    months = "SELECT t.SiteID, t.Year, t.Month FROM {} t GROUP BY t.SiteID, t.Year, t.Month ORDER BY {} LIMIT 1"
+    with Session(spoilt) as db:
+        first = [db.rows(months.format(table, order))[0] for table, order in orders]
+        assert chosen(subject_of(db)) == list(dict.fromkeys(first))
+    assert len(set(first)) > 1

@@ -20,7 +20,7 @@ _ORDERS: Final[tuple[Callable[[tuple[Place, Counted]], tuple[int, ...]], ...]] =
 """The largest, the newest, the one with the most benchmark types."""
 
 _OF_SOURCE: Final = (
-    "SELECT t.SiteID, t.Year, t.Month FROM NormalisedSummaries t GROUP BY t.SiteID, t.Year, t.Month"
+    "SELECT t.SiteID, t.Year, t.Month FROM NormalisedSummaries t GROUP BY t.SiteID, t.Month, t.Year"
     f" HAVING COUNT(*) <= {MOST_ROWS} ORDER BY COUNT(*) DESC, t.SiteID, t.Year, t.Month LIMIT {_CANDIDATES}"
 )
 
