@@ -82,7 +82,11 @@ def _now(subject: Subject) -> Figures:
     kind = ledger_sums.type_label("h.ServiceLevelType")
     sums = ", ".join(f"SUM(h.{name})" for name in _FIGURES)
     key = f"h.SiteID, h.Year, h.Month, {kind}"
-    return _figures(subject.session.rows(f"SELECT {key}, {sums} FROM {TABLE} h GROUP BY {key}"))
+
+    def query(part: str) -> str:
+        return f"SELECT {key}, {sums} FROM {TABLE} h WHERE {part} GROUP BY {key}"
+
+    return _figures(subject.in_parts(query, "h"))
 
 
 def _figures(rows: list[tuple[Any, ...]]) -> Figures:

@@ -18,7 +18,7 @@ from apelschema.verify.base import CheckResult, Subject, rows
 ID: Final = "stale"
 
 _MAY_HAVE: Final = "(COUNT(DISTINCT h.WallDuration) < COUNT(*) OR MIN(h.Infrastructure) <> MAX(h.Infrastructure))"
-"""Of rows among which neither kind can be, most are told by this: one has the wall of another, or another label."""
+"""Of rows among which one is of either kind: a twin has the same wall, the other kind another label."""
 
 
 def check(subject: Subject) -> CheckResult:

@@ -20,11 +20,15 @@ def check(subject: Subject) -> CheckResult:
     kind = "t.ServiceLevelType"
     since = _since(subject)
     older = "" if since is None else f" OR ({kind} <> '' AND t.UpdateTime < '{since}')"
-    condition = f"LOWER(TRIM({kind})) IN ({others}){older} OR HEX({kind}) LIKE '20%'"
-    found = subject.session.rows(
-        f"SELECT t.SiteID, t.Year, t.Month, COUNT(*) FROM {TABLE} t WHERE {condition}"
-        " GROUP BY t.SiteID, t.Year, t.Month ORDER BY t.SiteID, t.Year, t.Month"
-    )
+    condition = f"LOWER(TRIM({kind})) IN ({others}){older} OR HEX({kind}) LIKE '20%%'"
+
+    def query(part: str) -> str:
+        return (
+            f"SELECT t.SiteID, t.Year, t.Month, COUNT(*) FROM {TABLE} t WHERE ({condition}) AND {part}"
+            " GROUP BY t.SiteID, t.Year, t.Month"
+        )
+
+    found = sorted(subject.in_parts(query, "t", TABLE))
     wrong = [f"{TABLE}, {subject.place(*place)}: {rows(count)} with a type" for *place, count in found]
     return judged(ID, f"rows of {TABLE} from before benchmark types say none, all in one spelling", wrong)
 

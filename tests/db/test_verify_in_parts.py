@@ -19,7 +19,7 @@ from apelschema.steps.sources import HYBRID_KEY
 from apelschema.verify import scanned
 from apelschema.verify.base import Subject
 from apelschema.verify.probes.choose import chosen
-from tests.db.test_verify import detail, failed
+from tests.db.test_verify import detail, failed, statuses
 from tests.db.test_verify_mutations import IN_RUN, LONGER_RUN
 from tests.support.broken import broken
 from tests.support.install import install
@@ -52,16 +52,19 @@ WRONG = (
     f"UPDATE {HYBRID} SET Infrastructure = '' WHERE Infrastructure = 'None' AND Month = 6",
     "UPDATE Summaries SET InfrastructureType = 'none' WHERE InfrastructureType = 'None' AND Month % 2 = 0",
     "UPDATE JobRecords SET InfrastructureType = NULL WHERE InfrastructureType = 'None' AND EndMonth % 2 = 0",
+    "UPDATE NormalisedSummaries SET ServiceLevelType = 'hepspec', UpdateTime = UpdateTime"
+    " WHERE ServiceLevelType = '' AND SiteID = 3",
     LONGER_RUN,
     *(
         f"UPDATE {table} SET UpdateTime = {IN_RUN} WHERE SiteID = 1"
         for table in ("Summaries", "NormalisedSummaries", HYBRID)
     ),
+    f"UPDATE {HYBRID} SET UpdateTime = NOW() + INTERVAL 1 MINUTE WHERE SiteID = 4",
 )
 """Something for every check that looks at the rows."""
 
 BY_PARTS = {"ledger", "checksums", "I2", "I4"}
-FOUND = {"I4", "I5", "I6", "I7", "I8", "I9", "I11", "doubles", "no-infrastructure", "P1"}
+FOUND = {"I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11", "doubles", "no-infrastructure", "P1"}
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +127,7 @@ def test_what_is_wrong_is_found_as_in_the_whole(spoilt: Target, monkeypatch: pyt
         whole = verify.run(db)
         assert told(parted(db, monkeypatch)) == told(whole)
     assert set(failed(whole)) >= FOUND
+    assert statuses(whole)["first-run"] != "skipped"
     assert "without a source beside one of the same jobs" in detail(whole, "stale")
     assert "without a source beside one of another infrastructure" in detail(whole, "stale")
     assert "NormalisedSummaries" in detail(whole, "doubles")
