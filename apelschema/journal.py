@@ -204,6 +204,13 @@ class Journal:
             (state, mark, done, changed, log.run, log.revision, log.step),
         )
 
+    def note_changed(self, log: StepLog, changed: int) -> None:
+        """Note rows that a step has changed, in the transaction that changes them, which may be one of several."""
+        self._session.execute(
+            f"UPDATE {names.STEPS} SET RowsChanged = RowsChanged + %s WHERE Run = %s AND Revision = %s AND Step = %s",
+            (changed, log.run, log.revision, log.step),
+        )
+
     def expect(self, log: StepLog, total: int) -> None:
         """Note how many rows a step will look at."""
         self._session.execute(

@@ -108,6 +108,7 @@ class Normalisation:
         self.other_factor = f"IF({kind} = 'HEPSPEC', {level} * 0.004, {level})"
         self.keeps = f"LOWER({kind}) {keeps_old_factor(policy).replace('%', '%%')}"
         self.new_factor = f"IF({self.keeps}, {level} * 0.004, {level})"
+        self._wrong_factor = f"IF({self.keeps}, {level}, {level} * 0.004)"
 
     def value(self, column: str, factor: str) -> str:
         """The normalised figure of a duration column (or of an expression over it) under a factor."""
@@ -138,8 +139,8 @@ class Normalisation:
     @property
     def on_wrong_rule(self) -> str:
         """A row with a level that the old rule or some other policy's gives, and this policy's does not."""
-        either = f"({self.matches(self.old_factor)} OR {self.matches(self.other_factor)})"
-        return self._with_level(f"NOT {self.matches(self.new_factor)}", either)  # most rows are right
+        # Told first, since most rows differ from it in the first figure: the others are right, or on no rule.
+        return self._with_level(self.matches(self._wrong_factor), f"NOT {self.matches(self.new_factor)}")
 
     @property
     def on_neither_rule(self) -> str:

@@ -11,7 +11,7 @@ from apelschema.db.introspect import read_table
 from apelschema.errors import CannotRun
 from apelschema.journal_notes import StepLog
 from apelschema.revisions import Planned
-from apelschema.steps.backfill import TABLE, Backfill
+from apelschema.steps.backfill import NOTED, TABLE, Backfill
 from apelschema.steps.barrier import last_swap
 from apelschema.steps.base import Context, State, Step
 from apelschema.steps.chunks import Piece
@@ -44,7 +44,7 @@ class Effects:
     @property
     def leaves_other_rule_out(self) -> bool:
         """Whether rows that had a later rule before any figure was set stay: a change of policy sets them too."""
-        return not isinstance(self.figures, Refigure)
+        return self.figures is None or self.figures.leaves_other_rule
 
 
 def effects_of(context: Context, planned: Sequence[Planned]) -> Effects:
@@ -104,12 +104,12 @@ def _demand_forecastable(context: Context, planned: Planned, *, is_coming: bool)
 
 
 def _to_visit(context: Context, step: Step) -> tuple[str, list[Any]]:
-    """The rows that the walk has before it: only of these does it look whether they are to be left alone."""
+    """The rows that are not noted yet: only of these does the step look whether they are to be left alone."""
     log = context.log(step)
     if log is None or log.direction != "do" or log.finished or _begins_again(context, step, log):
         return "TRUE", []
     live = read_table(context.session, TABLE)
-    if log.walked or live is None:
+    if log.walked or log.watermark == NOTED or live is None:
         return "FALSE", []
     return Piece(live.primary_key, log.watermark, None).condition("h")
 

@@ -20,7 +20,7 @@ from apelschema.steps.refigure import Refigure
 from apelschema.steps.relabel import TABLE, Pieces, Relabel
 from apelschema.steps.rerender import RenderKept
 from apelschema.steps.settle import Settle, SettleJobs, key_of
-from apelschema.steps.sourceless import KeepSourceless, ensure_sourceless, store_piece, without_source
+from apelschema.steps.sourceless import KeepSourceless, ensure_sourceless, store_rows, without_source
 from apelschema.steps.stored import Put, PutRoutine, collation_at_hand
 
 _ONLY_BY_RUN = (Fold, FoldDescriptions, Refigure, RenderKept)
@@ -56,7 +56,7 @@ def write_step(transcript: Transcript, context: Context, step: PlannedStep) -> N
         case KeepSourceless():
             key = ensure_sourceless(transcript)
             with transcript.transaction():
-                store_piece(transcript, Piece(key, None, None), without_source(transcript))
+                store_rows(transcript, Piece(key, None, None), without_source(transcript))
         case Backfill():
             key = ensure_left_out(context)
             with transcript.transaction():

@@ -1,22 +1,26 @@
 """The backfill of HybridSuperSummaries: figures under the old rule get the new one (H14, H15; semantics.md 4.5)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from functools import partial
+from typing import Any, ClassVar, Final
 
 from apelschema import sql
 from apelschema.db.introspect import has_table, read_table
 from apelschema.db.retry import retrying
 from apelschema.db.schema import Column
+from apelschema.db.session import Session
+from apelschema.db.side_by_side import side_by_side
 from apelschema.errors import FoundWrong
-from apelschema.journal_notes import StepLog
+from apelschema.journal_notes import StepLog, Watermark
 from apelschema.names import KEPT
 from apelschema.sql import Normalisation, within_backfill
 from apelschema.steps.barrier import wait_for_older
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 from apelschema.steps.chunks import Piece, estimated_rows, walk
 from apelschema.steps.kept import ensure_kept
-from apelschema.steps.sources import HYBRID_KEY, has_source, same_infrastructure
+from apelschema.steps.parts import Part, Rows, change_parts, each_part, may_part, parts_of
+from apelschema.steps.sources import HYBRID_KEY, OF_NEIGHBOURS, has_source, same_infrastructure, with_neighbours
 
 TABLE: Final = "HybridSuperSummaries"
 LEFT_OUT: Final = KEPT + "backfill"
@@ -26,6 +30,9 @@ _REASON: Final = Column("Reason", "varchar(20)", nullable=False)
 _FIGURES: Final = ("NumberOfJobs", "WallDuration", "CpuDuration")
 _TIMES: Final = ("EarliestEndTime", "LatestEndTime")
 _OF_THE_BENCHMARK_OR_LABEL: Final = ("ServiceLevelType", "ServiceLevel", "Infrastructure")
+
+NOTED: Final[Watermark] = ("noted",)
+"""The journal's watermark when all rows that are left alone are noted and figures are being set, part by part."""
 
 ROWS_AGAIN: Final = 5000
 MOST_AGAIN: Final = 10_000
@@ -46,6 +53,8 @@ class Backfill(Step):
 
     kind: ClassVar[str] = "backfill"
     pauses: ClassVar[bool] = True
+    leaves_other_rule: ClassVar[bool] = True
+    """Whether rows stay that had the only other figures before any was set."""
 
     @property
     def object(self) -> str:
@@ -64,48 +73,51 @@ class Backfill(Step):
         return Description(sql=(statement,), rows=estimated_rows(context.session, TABLE))
 
     def do(self, context: Context, log: StepLog) -> None:
-        """Walk through the table and set the figures; then look again, not by watermark."""
+        """Note the rows that are left alone, set the others; then look at all again, not by watermark, as its proof.
+
+        A large table in parts side by side, all noted before any is set. Raises FoundWrong when rows are still left.
+        """
         key = ensure_left_out(context)
-        walk(context, log, TABLE, key, lambda piece: self.set_piece(context, piece))
-        _set_again(context)
+        parts = parts_of(context.session, TABLE, key)
+        if log.watermark == NOTED or (log.watermark is None and may_part(context.session, parts)):
+            self._set_parts(context, log, parts)
+        else:
+            walk(context, log, TABLE, key, partial(self.set_piece, context))
+        _look_again(context, parts)
 
     def undo(self, context: Context, log: StepLog) -> None:
         """Set the figures of rows on the new rule to the old rule's, up to where the backfill came."""
         wait_for_older(context, context.session.value("SELECT UTC_TIMESTAMP(6)"))
         key = ensure_left_out(context)
         done = context.journal.step(context.revision, self.key, "do")
-        last = done.watermark if done and not done.walked else None
-        if done is not None and (done.walked or last is not None):
-            walk(context, log, TABLE, key, lambda piece: _change(context, _taking_back, piece), last)
+        if done is not None and (done.walked or done.watermark is not None):
+            last = None if done.walked or done.watermark == NOTED else done.watermark
+            walk(context, log, TABLE, key, lambda piece: _change(context, context.session, _taking_back, piece), last)
         context.session.execute(f"DROP TABLE {LEFT_OUT}")
-
-    def prove(self, context: Context, direction: Direction) -> None:
-        """That no row which may change is on another rule."""
-        left = _left(context) if direction == "do" else 0
-        if left:
-            raise FoundWrong(
-                f"{left} rows of {TABLE} are still, or again, on another rule of normalisation.",
-                why="A summariser with the old procedures wrote them after the routines were swapped.",
-                hint="Stop the summariser and run the same command again.",
-            )
-
-    def left_alone(self, context: Context) -> dict[str, str]:
-        """Rows that stay as they are although a rule would fit, by reason; kept before any figure is set."""
-        rule = Normalisation(context.policy)
-        return {"other rule before": rule.on_other_rule_only, "stale double": stale_double(rule)}
 
     def set_piece(self, context: Context, piece: Piece) -> int:
         """Note the rows of a piece that are left alone, then set the others; returns how many."""
-        condition, arguments = piece.condition("h")
-        reasons = self.left_alone(context)
-        named = " ".join(f"WHEN {wanted} THEN '{reason}'" for reason, wanted in reasons.items())
-        context.session.execute(
-            f"INSERT INTO {LEFT_OUT} ({sql.columns(piece.key)}, Reason)"
-            f" SELECT {sql.columns(piece.key, 'h')}, CASE {named} END FROM {TABLE} h"
-            f" WHERE {condition} AND ({' OR '.join(reasons.values())}) ON DUPLICATE KEY UPDATE Reason = Reason",
-            arguments,
-        )
-        return _change(context, _backfilling if _may_leave_out(context, piece) else _backfilling_all, piece)
+        self._note(context, context.session, piece)
+        return _set(context, context.session, piece)
+
+    def _set_parts(self, context: Context, log: StepLog, parts: Sequence[Part]) -> None:
+        """Once figures are set, rows that were on the new rule before cannot be told from them: noting comes first."""
+        if log.walked:
+            return
+        if log.watermark != NOTED:
+            list(each_part(context, parts, partial(self._note, context)))
+            context.journal.advance(log, NOTED, 0, 0)
+        change_parts(context, log, TABLE, parts, partial(_set, context))
+
+    def _note(self, context: Context, session: Session, rows: Rows) -> None:
+        """Keep the keys of rows that stay as they are although a rule would fit, before any figure of theirs is set."""
+        rule, (condition, arguments) = Normalisation(context.policy), rows.condition("h")
+        if self.leaves_other_rule:
+            found = f"{TABLE} h WHERE {condition} AND {rule.on_other_rule_only}"
+            _leave_out(session, rows, "other rule before", found, arguments)
+        near, around = rows.around(len(OF_NEIGHBOURS), "h")
+        found = f"{with_neighbours('h', near)} WHERE {condition} AND {stale_double(rule)}"
+        _leave_out(session, rows, "stale double", found, [*around, *arguments])
 
 
 def stale_double(rule: Normalisation) -> str:
@@ -131,8 +143,30 @@ def ensure_left_out(context: Context) -> tuple[str, ...]:
     return live.primary_key
 
 
+def _leave_out(session: Session, rows: Rows, reason: str, found: str, arguments: Sequence[Any]) -> None:
+    session.execute(
+        f"INSERT INTO {LEFT_OUT} ({sql.columns(rows.key)}, Reason) SELECT {sql.columns(rows.key, 'h')}, '{reason}'"
+        f" FROM {found} ON DUPLICATE KEY UPDATE Reason = Reason",
+        arguments,
+    )
+
+
+def _look_again(context: Context, parts: Sequence[Part]) -> None:
+    """Show that no row is left which may change and is on another rule; those written behind the walk are set."""
+    context.checkpoint()
+    left = _left(context, parts)
+    if left:
+        _set_again(context)
+        left = _left(context, parts)
+    if left:
+        raise FoundWrong(
+            f"{left} rows of {TABLE} are still, or again, on another rule of normalisation.",
+            why="A summariser with the old procedures wrote them after the routines were swapped.",
+            hint="Stop the summariser and run the same command again.",
+        )
+
+
 def _set_again(context: Context) -> None:
-    """Rows that were written on another rule behind the walk."""
     statement = f"{_backfilling(context, 'TRUE')} LIMIT {ROWS_AGAIN}"
     for _ in range(MOST_AGAIN):
         context.checkpoint()
@@ -140,17 +174,31 @@ def _set_again(context: Context) -> None:
             return
 
 
-def _change(context: Context, statement: Callable[[Context, str], str], piece: Piece) -> int:
-    condition, arguments = piece.condition("h")
-    return context.session.execute(statement(context, condition), arguments)
+def _left(context: Context, parts: Sequence[Part]) -> int:
+    """Rows that may change and are on another rule."""
+    works = [partial(_count, f"{part.condition('h')[0]} AND {has_wrong_figures(context)}") for part in parts]
+    return sum(side_by_side(context.session, works, large=len(parts) > 1))
 
 
-def _may_leave_out(context: Context, piece: Piece) -> bool:
-    """Whether any row of a piece is left out; a script is written where the table that keeps them is not there yet."""
-    if not has_table(context.session, LEFT_OUT):
+def _count(condition: str, session: Session) -> int:
+    return int(session.value(f"SELECT COUNT(*) FROM {TABLE} h WHERE {condition}", ()))
+
+
+def _set(context: Context, session: Session, rows: Rows) -> int:
+    return _change(context, session, _backfilling if _may_leave_out(session, rows) else _backfilling_all, rows)
+
+
+def _change(context: Context, session: Session, statement: Callable[[Context, str], str], rows: Rows) -> int:
+    condition, arguments = rows.condition("h")
+    return session.execute(statement(context, condition), arguments)
+
+
+def _may_leave_out(session: Session, rows: Rows) -> bool:
+    """Whether any of the rows is left out; a script is written where the table that keeps them is not there yet."""
+    if not has_table(session, LEFT_OUT):
         return True
-    condition, arguments = piece.condition("h")
-    return bool(context.session.rows(f"SELECT 1 FROM {LEFT_OUT} h WHERE {condition} LIMIT 1", arguments))
+    condition, arguments = rows.condition("h")
+    return bool(session.rows(f"SELECT 1 FROM {LEFT_OUT} h WHERE {condition} LIMIT 1", arguments))
 
 
 def _backfilling(context: Context, condition: str) -> str:
@@ -174,11 +222,6 @@ def _taking_back(context: Context, condition: str) -> str:
         f"UPDATE {TABLE} h SET {_set_to(rule, rule.old_factor)} WHERE {condition} AND {rule.on_other_rule_only}"
         f" AND NOT {is_left_out()}"
     )
-
-
-def _left(context: Context) -> int:
-    """Rows that may change and are on another rule."""
-    return int(context.session.value(f"SELECT COUNT(*) FROM {TABLE} h WHERE {has_wrong_figures(context)}", ()))
 
 
 def _set_to(rule: Normalisation, factor: str) -> str:

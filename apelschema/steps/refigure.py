@@ -6,8 +6,7 @@ from typing import ClassVar, Final
 from apelschema import names
 from apelschema.journal_notes import StepLog
 from apelschema.policy import Policy
-from apelschema.sql import Normalisation
-from apelschema.steps.backfill import TABLE, Backfill, stale_double
+from apelschema.steps.backfill import TABLE, Backfill
 from apelschema.steps.base import Context, Standing, State
 
 _NOTES: Final = (Backfill.kind, "refigure")
@@ -22,6 +21,8 @@ class Refigure(Backfill):
     """
 
     kind: ClassVar[str] = "refigure"
+    leaves_other_rule: ClassVar[bool] = False
+    """Of what the backfill left, stale doubles alone may grow under a wider policy; the rest was kept then."""
 
     @property
     def stays(self) -> bool:
@@ -40,10 +41,6 @@ class Refigure(Backfill):
 
     def undo(self, context: Context, log: StepLog) -> None:
         """Nothing: see ``stays``."""
-
-    def left_alone(self, context: Context) -> dict[str, str]:
-        """Stale doubles that the wider policy would let grow; what had another rule before was kept then."""
-        return {"stale double": stale_double(Normalisation(context.policy))}
 
 
 def figures_policy(context: Context) -> Policy | None:

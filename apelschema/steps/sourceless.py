@@ -6,7 +6,8 @@ Up to 2.2.1 a summariser dates every row that has a source anew each night, so `
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import MAXYEAR, MINYEAR, date
+from functools import partial
+from itertools import groupby
 from typing import Any, ClassVar, Final, Self
 
 from apelschema import sql
@@ -17,13 +18,13 @@ from apelschema.journal_notes import StepLog
 from apelschema.ledger import BEFORE
 from apelschema.names import LEDGER, RUNS, SOURCELESS
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
-from apelschema.steps.chunks import Piece, estimated_rows, walk
+from apelschema.steps.chunks import estimated_rows, walk
 from apelschema.steps.kept import ensure_kept
+from apelschema.steps.parts import Rows, change_parts, may_part, parts_of
 from apelschema.steps.sources import HYBRID_KEY, by_summary_index, has_copied, has_source_in, same_infrastructure
 
 TABLE: Final = "HybridSuperSummaries"
 _DATED: Final = "UpdateTime"
-_MONTHS: Final = 12
 _DROP: Final = f"DROP TABLE IF EXISTS {SOURCELESS}"
 
 
@@ -57,9 +58,13 @@ class KeepSourceless(Step):
         return Description(sql=(statement,), rows=estimated_rows(context.session, TABLE))
 
     def do(self, context: Context, log: StepLog) -> None:
-        """Walk through the table and store."""
-        key, pieces = ensure_sourceless(context.session), _Pieces(context)
-        walk(context, log, TABLE, key, pieces.store)
+        """Look at all rows and store; at a large table in parts side by side, which it may do twice."""
+        key, months = ensure_sourceless(context.session), _Months(context)
+        parts = parts_of(context.session, TABLE, key)
+        if log.watermark is None and not log.walked and may_part(context.session, parts):
+            change_parts(context, log, TABLE, parts, months.store)
+        else:
+            walk(context, log, TABLE, key, partial(months.store, context.session))
 
     def undo(self, context: Context, log: StepLog) -> None:
         """Let go of them: the older summariser dates all other rows anew."""
@@ -75,10 +80,10 @@ def ensure_sourceless(session: Session) -> tuple[str, ...]:
     return live.primary_key
 
 
-def store_piece(session: Session, piece: Piece, wanted: str, arguments: Sequence[Any] = ()) -> int:
-    """Store the rows of a piece for which a condition holds; returns how many."""
-    condition, bounds = piece.condition("h")
-    return session.execute(_storing(piece.key, condition, wanted), [*bounds, *arguments])
+def store_rows(session: Session, rows: Rows, wanted: str, arguments: Sequence[Any] = ()) -> int:
+    """Store those of some rows for which a condition holds; returns how many."""
+    condition, bounds = rows.condition("h")
+    return session.execute(_storing(rows.key, condition, wanted), [*bounds, *arguments])
 
 
 def without_source(session: Session) -> str:
@@ -109,63 +114,76 @@ class _Looks:
     def of(cls, session: Session) -> Self:
         return cls(by_summary_index(read_table(session, "JobRecords")))
 
-    def last(self, jobs: str) -> str:
+    def last(self, jobs: str, first: str = "") -> str:
         """Jobs after all else, as the rest of a CASE: servers put what is joined by AND in their own order."""
-        summaries = has_source_in("Summaries", "h", settled=False)
-        return f"CASE WHEN {has_copied(typed=True, settled=False)} THEN FALSE WHEN {summaries} THEN FALSE {jobs} END"
+        summaries, copied = has_source_in("Summaries", "h", settled=False), has_copied(typed=True, settled=False)
+        return f"CASE {first} WHEN {copied} THEN FALSE WHEN {summaries} THEN FALSE {jobs} END"
 
     def has_jobs(self, wanted: str = "TRUE") -> str:
         return has_source_in("JobRecords", "h", settled=False, hint=self.hint, wanted=wanted)
 
 
-class _Pieces:
-    """The work on one piece, by what the run's ledger says of the months in which sites had jobs as it began.
+@dataclass(frozen=True)
+class _Month:
+    """A month in which sites had jobs by the ledger, and between which times these ended, whatever month they name."""
 
-    Only there are jobs looked up, month after month: a look into one month reads one partition, and any other goes
-    through all. Rows that were written since the run began may be of jobs that came since.
+    year: int
+    month: int
+    sites: tuple[int, ...]
+    ended: tuple[str, str]
+
+
+class _Months:
+    """The work on some rows, by what the run's ledger says of the months in which sites had jobs as it began.
+
+    Only there are jobs looked up, month after month, and only among those that ended when the month's jobs did: such a
+    look reads a partition, and any other goes through all. Rows that were written since the run began may be of jobs
+    that came since.
     """
 
     def __init__(self, context: Context) -> None:
-        self._session = context.session
         self._looks = _Looks.of(context.session)
         run = context.running().id
-        self._began = context.session.value(f"SELECT StartedAt FROM {RUNS} WHERE Id = %s", (run,))
+        self._began = context.session.value(f"SELECT StartedAt FROM {RUNS} WHERE Id = %s", (run,)).replace(
+            microsecond=0
+        )
         self._jobs = f"FROM {LEDGER} l WHERE l.Run = {run} AND l.Moment = '{BEFORE}' AND l.SourceTable = 'JobRecords'"
 
-    def store(self, piece: Piece) -> int:
+    def store(self, session: Session, rows: Rows) -> int:
         """Store those without a source; returns how many."""
-        there = f"EXISTS (SELECT 1 {self._jobs} AND l.SiteID = h.SiteID AND l.Year = h.Year AND l.Month = h.Month)"
-        since = f"WHEN h.{_DATED} >= %s THEN NOT {self._looks.has_jobs()}"
-        others = self._looks.last(f"WHEN {there} THEN FALSE {since} ELSE TRUE")
-        stored = store_piece(self._session, piece, others, (self._began.replace(microsecond=0),))
-        for month, sites in self._with_jobs(piece).items():
-            stored += store_piece(self._session, piece, self._of_month(*month, sites))
-        return stored
+        months = self._found(session, rows)
+        wanted = [self._in_none(months), *map(self._in_one, months)]
+        return sum(store_rows(session, rows, each, (self._began,)) for each in wanted)
 
-    def _with_jobs(self, piece: Piece) -> dict[tuple[int, int], list[int]]:
-        """By year and month, the sites of the piece that had jobs in it."""
-        bounds = [(f"l.SiteID {sign} %s", end[0]) for sign, end in ((">=", piece.low), ("<=", piece.high)) if end]
-        between = "".join(f" AND {term}" for term, _ in bounds)
-        found: dict[tuple[int, int], list[int]] = {}
-        query = f"SELECT DISTINCT l.Year, l.Month, l.SiteID {self._jobs}{between}"
-        for year, month, site in self._session.rows(query, [value for _, value in bounds]):
-            found.setdefault((int(year), int(month)), []).append(int(site))
-        return found
+    def _found(self, session: Session, rows: Rows) -> list[_Month]:
+        condition, arguments = rows.around(1, "l")
+        query = (
+            "SELECT l.Year, l.Month, l.SiteID, CAST(MIN(l.EarliestEndTime) AS CHAR), CAST(MAX(l.LatestEndTime) AS CHAR)"
+            f" {self._jobs} AND {condition} GROUP BY l.Year, l.Month, l.SiteID ORDER BY l.Year, l.Month"
+        )
+        found = groupby(session.rows(query, arguments), key=lambda row: (int(row[0]), int(row[1])))
+        return [_month(year, month, list(sites)) for (year, month), sites in found]
 
-    def _of_month(self, year: int, month: int, sites: Sequence[int]) -> str:
-        """First in the month's partition, then for what is not found there in all: years and months may be wrong."""
-        listed = ", ".join(map(str, sites))
-        nearby = self._looks.has_jobs(_within(year, month))
-        wanted = self._looks.last(f"WHEN {nearby} THEN FALSE ELSE NOT {self._looks.has_jobs()}")
-        return f"h.SiteID IN ({listed}) AND h.Year = {year} AND h.Month = {month} AND {wanted}"
+    def _in_none(self, months: Sequence[_Month]) -> str:
+        """Of rows in other months: those of other sites in the same months are few enough to be looked up."""
+        same = f"EXISTS (SELECT 1 {self._jobs} AND l.SiteID = h.SiteID AND l.Year = h.Year AND l.Month = h.Month)"
+        listed = ", ".join(f"({each.year}, {each.month})" for each in months)
+        first = f"WHEN (h.Year, h.Month) IN ({listed}) AND {same} THEN FALSE" if months else ""
+        return self._looks.last(self._since(), first)
+
+    def _in_one(self, month: _Month) -> str:
+        sites = ", ".join(map(str, month.sites))
+        ended = "s.EndTime >= '{}' AND s.EndTime <= '{}'".format(*month.ended)
+        wanted = self._looks.last(f"WHEN {self._looks.has_jobs(ended)} THEN FALSE {self._since()}")
+        return f"h.SiteID IN ({sites}) AND h.Year = {month.year} AND h.Month = {month.month} AND {wanted}"
+
+    def _since(self) -> str:
+        return f"WHEN h.{_DATED} >= %s THEN NOT {self._looks.has_jobs()} ELSE TRUE"
 
 
-def _within(year: int, month: int) -> str:
-    """That a job ended in a month; never in one that is none."""
-    if not (MINYEAR <= year < MAXYEAR and 1 <= month <= _MONTHS):
-        return "FALSE"
-    begins, ends = date(year, month, 1), date(year + month // _MONTHS, month % _MONTHS + 1, 1)
-    return f"s.EndTime >= '{begins}' AND s.EndTime < '{ends}'"
+def _month(year: int, month: int, of_sites: Sequence[tuple[Any, ...]]) -> _Month:
+    ended = min(str(row[3]) for row in of_sites), max(str(row[4]) for row in of_sites)
+    return _Month(year, month, tuple(int(row[2]) for row in of_sites), ended)
 
 
 def _storing(key: Sequence[str], condition: str, wanted: str) -> str:

@@ -10,6 +10,9 @@ HYBRID_KEY: Final = (
     "SiteID", "Month", "Year", "GlobalUserNameID", "VOID", "VORoleID", "VOGroupID", "SubmitHostId", "Infrastructure",
     "ServiceLevelType", "ServiceLevel", "NodeCount", "Processors",
 )  # fmt: skip
+OF_NEIGHBOURS: Final = HYBRID_KEY[: HYBRID_KEY.index("Infrastructure")]
+"""What rows share that differ in infrastructure, benchmark, nodes or processors at most; the key begins with it."""
+
 INFRASTRUCTURE: Final = {
     "JobRecords": "InfrastructureType",
     "Summaries": "InfrastructureType",
@@ -94,12 +97,11 @@ def with_neighbours(
     The LIMIT keeps MariaDB from sorting the rows for that, to work the groups out again one by one for what they are
     joined to.
     """
-    begins = HYBRID_KEY[: HYBRID_KEY.index("Infrastructure")]
-    key = sql.columns(begins, row)
+    key = sql.columns(OF_NEIGHBOURS, row)
     groups = f"SELECT {key} FROM {table} {row} WHERE {condition} GROUP BY {key} HAVING {among}"
     return (
         f"(SELECT * FROM ({groups}) g LIMIT {sql.LARGEST}) d"
-        f" STRAIGHT_JOIN {table} {row} ON {sql.same_key(begins, row, 'd')}"
+        f" STRAIGHT_JOIN {table} {row} ON {sql.same_key(OF_NEIGHBOURS, row, 'd')}"
     )
 
 

@@ -24,7 +24,7 @@ from apelschema.runner import Settings
 from apelschema.steps import chunks
 from apelschema.steps.base import Context, Standing
 from apelschema.steps.chunks import Piece
-from apelschema.steps.sourceless import KeepSourceless, ensure_sourceless, is_sourceless, store_piece, without_source
+from apelschema.steps.sourceless import KeepSourceless, ensure_sourceless, is_sourceless, store_rows, without_source
 from apelschema.steps.sources import HYBRID_KEY
 from tests.conftest import MakeDatabase, OpenSession
 from tests.support.calls import load_job, load_normalised, load_summary, summarise
@@ -324,7 +324,7 @@ def test_what_is_stored_is_what_one_would_reckon_by_hand(typed: Target, hybrid, 
         run_step(typed)
         assert stored(db) == wanted
         db.execute(f"DELETE FROM {SOURCELESS}")
-        store_piece(db, Piece(ensure_sourceless(db), None, None), without_source(db))
+        store_rows(db, Piece(ensure_sourceless(db), None, None), without_source(db))
         assert stored(db) == wanted
 
 
