@@ -34,6 +34,9 @@ _OF_THE_BENCHMARK_OR_LABEL: Final = ("ServiceLevelType", "ServiceLevel", "Infras
 NOTED: Final[Watermark] = ("noted",)
 """The journal's watermark when all rows that are left alone are noted and figures are being set, part by part."""
 
+_MAY_BE_TWINS: Final = "COUNT(*) > 1 AND (COUNT(*) > 2 OR MIN(h.WallDuration) = MAX(h.WallDuration))"
+"""Of rows that are neighbours: most are two, and of different work."""
+
 ROWS_AGAIN: Final = 5000
 MOST_AGAIN: Final = 10_000
 """Pieces in which rows are set that were written on the old rule behind the walk."""
@@ -115,8 +118,13 @@ class Backfill(Step):
         if self.leaves_other_rule:
             found = f"{TABLE} h WHERE {condition} AND {rule.on_other_rule_only}"
             _leave_out(session, rows, "other rule before", found, arguments)
+<<<<<<< HEAD
         near, around = rows.around(len(OF_NEIGHBOURS), "h")
         found = f"{with_neighbours('h', near)} WHERE {condition} AND {stale_double(rule)}"
+=======
+        near, around = rows.around(len(OF_NEIGHBOURS), "h")
+        found = f"{with_neighbours('h', near, among=_MAY_BE_TWINS)} WHERE {condition} AND {stale_double(rule)}"
+>>>>>>> b84dedc (Prove parts of the backfill and of the look for sources against a walk)
         _leave_out(session, rows, "stale double", found, [*around, *arguments])
 
 

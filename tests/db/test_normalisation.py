@@ -139,6 +139,30 @@ def test_new_rule_is_that_of_the_new_routines(databases: dict[str, Session], sou
             assert int(figures[0]) == by_hand(wall, level, is_whole=not divided)
 
 
+@relaxed
+@pytest.mark.parametrize("policy", POLICIES)
+@given(rows=rows_of(huge), shown=st.integers(0, 2))
+@example(rows=[("HEPscore23", "9999999.999", 4 * 10**14, 1), ("custom", "1", 125, 124)], shown=1)
+def test_row_is_on_the_wrong_rule_if_any_other_gives_its_figures(
+    databases: dict[str, Session], policy: str, rows: list[Row], shown: int
+):
+    db, rule = databases[policy], Normalisation(POLICIES[policy])
+    summarise(db, rows, "summaries")
+    factor = (rule.old_factor, rule.other_factor, rule.new_factor)[shown]
+    db.execute(
+        f"UPDATE HybridSuperSummaries h SET h.NormalisedWallDuration = {rule.value('h.WallDuration', factor)},"
+        f" h.NormalisedCpuDuration = {rule.value('h.CpuDuration', factor)} + (h.VOID %% 5 = 4)",
+        (),
+    )
+    by_words = (
+        f"(h.ServiceLevel <> 0 AND NOT {rule.matches(rule.new_factor)}"
+        f" AND ({rule.matches(rule.old_factor)} OR {rule.matches(rule.other_factor)}))"
+    )
+    found = db.rows(f"SELECT {rule.on_wrong_rule}, {by_words}, h.ServiceLevelType FROM HybridSuperSummaries h", ())
+    assert len(found) == len(rows)
+    assert [row for row in found if row[0] != row[1]] == []
+
+
 def by_hand(duration: int, level: Decimal, *, is_whole: bool) -> int:
     """Half up, clamped: in decimals, with nothing of the server's."""
     exact = Decimal(duration) * level * (1 if is_whole else Decimal("0.004"))

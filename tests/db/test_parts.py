@@ -1,0 +1,154 @@
+"""Steps that change a large table in parts side by side: as if they had walked, wherever they are interrupted."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Final
+
+import pytest
+
+from apelschema import key_ranges, ledger, names, proofs
+from apelschema.db.connect import Target
+from apelschema.db.errors import DatabaseError
+from apelschema.db.session import Session
+from apelschema.errors import Stopped
+from apelschema.journal import Journal
+from apelschema.steps.backfill import LEFT_OUT, NOTED, TABLE, Backfill
+from tests.db.test_sourceless import STEP, fill_every_kind, run_step, stored
+from tests.db.test_steps import REVISION, picture, run, without_kept
+from tests.support.content import POLICY, fill, install_with, stamp
+from tests.support.faults import Fault, expire_lease, lost_connection, stopped
+from tests.support.runs import upgrade
+from tests.support.servers import TestServer
+
+FaultOf = Callable[[Fault], AbstractContextManager[None]]
+
+ROWS_OF_PART: Final = 15
+
+
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_ranges, "ROWS", ROWS_OF_PART)
+
+
+# Backfill
+
+
+@pytest.fixture
+def hardly_a_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "TABLES", ("SyncRecords",))
+    monkeypatch.setattr(proofs.Proof, "_rows", lambda self: ([], set()))
+
+
+@pytest.fixture(scope="module")
+def old(server: TestServer) -> Iterator[Target]:
+    """A database of 2.2.1 with everything in it, shared: each test leaves it as it was."""
+    target = server.create_database()
+    with Session(target) as db:
+        install_with(db, sql_mode="")
+        fill(db, lax=True)
+        Journal(db).ensure()
+        ledger.ensure(db)
+        db.rows(f"ANALYZE TABLE {TABLE}")
+    yield target
+    server.drop_database(target)
+
+
+def mark(target: Target) -> tuple[str, object]:
+    with Session(target) as db:
+        log = Journal(db).step(REVISION, Backfill().key)
+        assert log is not None
+        return log.state, log.watermark
+
+
+@pytest.fixture
+def walked(old: Target, hardly_a_ledger: None):
+    """What the table is like before, and after a walk."""
+    before = without_kept(picture(old, Backfill()))
+    run(old, Backfill(), "do")
+    assert mark(old) == ("done", None)
+    after = picture(old, Backfill())
+    assert len(after[LEFT_OUT][1]) > 1
+    run(old, Backfill(), "undo")
+    assert without_kept(picture(old, Backfill())) == before
+    return before, after
+
+
+def test_figures_set_in_parts_are_those_of_a_walk(
+    old: Target, walked, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+):
+    before, after = walked
+    request.getfixturevalue("in_parts")
+    for _ in range(2):
+        run(old, Backfill(), "do")
+        assert mark(old) == ("done", NOTED)
+        assert picture(old, Backfill()) == after
+    run(old, Backfill(), "undo")
+    assert without_kept(picture(old, Backfill())) == before
+
+
+@pytest.mark.faults
+def test_figures_are_right_wherever_the_parts_were_interrupted(old: Target, walked, request: pytest.FixtureRequest):
+    before, after = walked
+    request.getfixturevalue("in_parts")
+    for fault_of, aside, fewest in ((stopped, False, 8), (lost_connection, True, 40)):
+        counting = Fault(None, armed=False, aside=aside)
+        with fault_of(counting):
+            run(old, Backfill(), "do", counting)
+        assert counting.occasions > fewest
+        run(old, Backfill(), "undo")
+        for number in range(1, counting.occasions + 1):
+            where = interrupted(old, fault_of, number, aside=aside)
+            if number % 3 == 0:  # straight back from there
+                run(old, Backfill(), "undo")
+                assert without_kept(picture(old, Backfill())) == before, where
+            run(old, Backfill(), "do")
+            assert picture(old, Backfill()) == after, where
+            run(old, Backfill(), "undo")
+            assert without_kept(picture(old, Backfill())) == before, where
+
+
+def interrupted(target: Target, fault_of: Callable[..., AbstractContextManager[None]], number: int, *, aside: bool):
+    fault = Fault(number, armed=False, aside=aside)
+    with fault_of(fault), pytest.raises((Stopped, DatabaseError)):
+        run(target, Backfill(), "do", fault)
+    expire_lease(target)
+    return fault.seen[number - 1]
+
+
+# Rows without a source
+
+
+@pytest.fixture
+def typed(server: TestServer) -> Iterator[Session]:
+    """A database right before the step."""
+    target = server.create_database()
+    with Session(target) as db:
+        install_with(db, sql_mode="")
+        stamp(db)
+        yield db
+    server.drop_database(target)
+
+
+@pytest.mark.faults
+def test_rows_without_a_source_are_found_in_parts_wherever_these_were_interrupted(
+    typed: Session, monkeypatch: pytest.MonkeyPatch
+):
+    wanted = fill_every_kind(typed)
+    upgrade(typed.target, "230_types", policy=POLICY)
+    typed.rows(f"ANALYZE TABLE {TABLE}")
+    monkeypatch.setattr(key_ranges, "ROWS", 5)
+    counting = Fault(None, armed=False, aside=True)
+    with lost_connection(counting):
+        run_step(typed.target, counting)
+    assert stored(typed) == wanted
+    assert typed.value(f"SELECT RowsChanged FROM {names.STEPS} WHERE Step = %s", (STEP.key,)) == len(wanted)
+    assert counting.occasions > 20
+    for number in range(1, counting.occasions + 1, 2):
+        typed.execute(f"DROP TABLE {names.SOURCELESS}")
+        typed.execute(f"DELETE FROM {names.STEPS} WHERE Step = %s", (STEP.key,))
+        fault = Fault(number, armed=False, aside=True)
+        with lost_connection(fault), pytest.raises((Stopped, DatabaseError)):
+            run_step(typed.target, fault)
+        expire_lease(typed.target)
+        run_step(typed.target)
+        assert stored(typed) == wanted, f"struck at {number}: {fault.seen[number - 1]}"
