@@ -144,9 +144,8 @@ class _Months:
     def __init__(self, context: Context) -> None:
         self._looks = _Looks.of(context.session)
         run = context.running().id
-        self._began = context.session.value(f"SELECT StartedAt FROM {RUNS} WHERE Id = %s", (run,)).replace(
-            microsecond=0
-        )
+        began = context.session.value(f"SELECT StartedAt FROM {RUNS} WHERE Id = %s", (run,))
+        self._began = began.replace(microsecond=0)
         self._jobs = f"FROM {LEDGER} l WHERE l.Run = {run} AND l.Moment = '{BEFORE}' AND l.SourceTable = 'JobRecords'"
 
     def store(self, session: Session, rows: Rows) -> int:

@@ -14,20 +14,13 @@ from apelschema.errors import Stopped
 from apelschema.journal import Journal
 from apelschema.steps.backfill import LEFT_OUT, NOTED, TABLE, Backfill
 from tests.db.test_sourceless import STEP, fill_every_kind, run_step, stored
-from tests.db.test_steps import REVISION, picture, run, without_kept
+from tests.db.test_steps import REVISION, Picture, picture, run, without_kept
 from tests.support.content import POLICY, fill, install_with, stamp
 from tests.support.faults import Fault, expire_lease, lost_connection, stopped
 from tests.support.runs import upgrade
 from tests.support.servers import TestServer
 
-FaultOf = Callable[[Fault], AbstractContextManager[None]]
-
 ROWS_OF_PART: Final = 15
-
-
-@pytest.fixture
-def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_ranges, "ROWS", ROWS_OF_PART)
 
 
 # Backfill
@@ -61,7 +54,7 @@ def mark(target: Target) -> tuple[str, object]:
 
 
 @pytest.fixture
-def walked(old: Target, hardly_a_ledger: None):
+def walked(old: Target, hardly_a_ledger: None) -> tuple[Picture, Picture]:
     """What the table is like before, and after a walk."""
     before = without_kept(picture(old, Backfill()))
     run(old, Backfill(), "do")
@@ -74,10 +67,10 @@ def walked(old: Target, hardly_a_ledger: None):
 
 
 def test_figures_set_in_parts_are_those_of_a_walk(
-    old: Target, walked, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    old: Target, walked: tuple[Picture, Picture], monkeypatch: pytest.MonkeyPatch
 ):
     before, after = walked
-    request.getfixturevalue("in_parts")
+    monkeypatch.setattr(key_ranges, "ROWS", ROWS_OF_PART)
     for _ in range(2):
         run(old, Backfill(), "do")
         assert mark(old) == ("done", NOTED)
@@ -87,9 +80,11 @@ def test_figures_set_in_parts_are_those_of_a_walk(
 
 
 @pytest.mark.faults
-def test_figures_are_right_wherever_the_parts_were_interrupted(old: Target, walked, request: pytest.FixtureRequest):
+def test_figures_are_right_wherever_the_parts_were_interrupted(
+    old: Target, walked: tuple[Picture, Picture], monkeypatch: pytest.MonkeyPatch
+):
     before, after = walked
-    request.getfixturevalue("in_parts")
+    monkeypatch.setattr(key_ranges, "ROWS", ROWS_OF_PART)
     for fault_of, aside, fewest in ((stopped, False, 8), (lost_connection, True, 40)):
         counting = Fault(None, armed=False, aside=aside)
         with fault_of(counting):
@@ -107,7 +102,10 @@ def test_figures_are_right_wherever_the_parts_were_interrupted(old: Target, walk
             assert without_kept(picture(old, Backfill())) == before, where
 
 
-def interrupted(target: Target, fault_of: Callable[..., AbstractContextManager[None]], number: int, *, aside: bool):
+def interrupted(
+    target: Target, fault_of: Callable[[Fault], AbstractContextManager[None]], number: int, *, aside: bool
+) -> str:
+    """Run the step into a fault; returns where it struck."""
     fault = Fault(number, armed=False, aside=aside)
     with fault_of(fault), pytest.raises((Stopped, DatabaseError)):
         run(target, Backfill(), "do", fault)

@@ -29,15 +29,18 @@ class Fault:
     seen: list[str] = field(default_factory=list)
     """What happened at each occasion: on a failure it tells where the fault struck."""
 
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
     def strikes(self, what: str) -> bool:
         """Count an occasion; whether the fault strikes at it."""
         is_here = threading.current_thread() is threading.main_thread()
         if not self.armed or not (is_here or (self.aside and _is_aside())):
             return False
-        self.occasions += 1
-        self.seen.append(what)
-        self.struck = self.struck or self.occasions == self.at
-        return self.occasions == self.at
+        with self._lock:
+            self.occasions += 1
+            self.seen.append(what)
+            self.struck = self.struck or self.occasions == self.at
+            return self.occasions == self.at
 
 
 def _is_aside() -> bool:
