@@ -93,7 +93,9 @@ class Executor:
             ends = all_of(lease.check, brake.check)
             self._throttle = Throttle([*found, *flow], self._listener, ends, rests=session.server.galera)
             checkpoint = all_of(ends, self._throttle.check, self._context.checkpoint)
-            self._context = replace(self._context, tell=self._listener.progress, checkpoint=checkpoint)
+            self._context = replace(
+                self._context, tell=self._listener.progress, checkpoint=checkpoint, gives_way=bool(found)
+            )
             yield lease
 
     def __call__(self, direction: Direction, step: Step) -> None:

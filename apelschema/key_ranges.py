@@ -19,20 +19,37 @@ Bound = tuple[int, ...]
 def ranges(session: Session, table: str, *, by_month: bool = True, alias: str = "t", evenly: bool = False) -> list[str]:
     """Conditions on rows that part a table, each row in one of them; one that is always true for a small table.
 
-    Every primary key of summaries begins with site and month; that of jobs has no month. Sites that are not in the
-    table, but in what a run has noted, are in a range too. The newest ledger says how many rows there are of each;
-    without one they are counted, or taken to be as many of each where ranges may be ``evenly`` made.
+    Sites that are not in the table, but in what a run has noted, are in a range too.
+    """
+    found = bounds(session, table, by_month=by_month, evenly=evenly)
+    return [between(low, high, alias) for low, high in pairwise([None, *found, None])]
+
+
+def bounds(
+    session: Session, table: str, *, by_month: bool = True, evenly: bool = False, rows: int | None = None
+) -> list[Bound]:
+    """Where ranges of about so many ``rows`` (usually ``ROWS``) end, but for the last; none for a small table.
+
+    Every primary key of summaries begins with site and month; that of jobs has no month. The newest ledger says how
+    many rows there are of each; without one they are counted, or taken to be as many of each where ranges may be
+    ``evenly`` made.
     """
     found = estimated_size(session, table)
     if found is None or found[0] <= ROWS:
-        return ["TRUE"]
+        return []
     columns = ("SiteID", "Month") if by_month else ("SiteID",)
     counted = _noted(session, table, columns)
     if 2 * sum(count for _, count in counted) < found[0]:  # none, or of a table that has grown since
         # Jobs are too many to be counted for this.
         read = _equal if evenly or not by_month else _counted
         counted = list(read(session, table, columns, found[0]))
-    return list(_conditions(list(_bounds(counted)), alias))
+    return list(_ends(counted, rows or ROWS))
+
+
+def between(low: Bound | None, high: Bound | None, alias: str = "t") -> str:
+    """The condition on rows after one bound and up to another; None is an open end."""
+    terms = [] if low is None else [_beside(low, ">", ">", alias)]
+    return " AND ".join([*terms, *([] if high is None else [_beside(high, "<", "<=", alias)])]) or "TRUE"
 
 
 def _noted(session: Session, table: str, columns: Sequence[str]) -> list[tuple[Bound, int]]:
@@ -64,20 +81,14 @@ def _equal(session: Session, table: str, columns: Sequence[str], rows: int) -> I
         yield tuple(map(int, bound)), rows // len(found)
 
 
-def _bounds(counted: Iterable[tuple[Bound, int]]) -> Iterator[Bound]:
+def _ends(counted: Iterable[tuple[Bound, int]], most: int) -> Iterator[Bound]:
     """Where a range has about as many rows as it may."""
     rows = 0
     for bound, count in counted:
         rows += count
-        if rows >= ROWS:
+        if rows >= most:
             yield bound
             rows = 0
-
-
-def _conditions(bounds: Sequence[Bound], alias: str) -> Iterator[str]:
-    for low, high in pairwise([None, *bounds, None]):
-        terms = [] if low is None else [_beside(low, ">", ">", alias)]
-        yield " AND ".join([*terms, *([] if high is None else [_beside(high, "<", "<=", alias)])]) or "TRUE"
 
 
 def _beside(bound: Bound, way: str, last: str, alias: str) -> str:

@@ -11,11 +11,12 @@ from apelschema.db.introspect import read_table
 from apelschema.errors import CannotRun
 from apelschema.journal_notes import StepLog
 from apelschema.revisions import Planned
-from apelschema.steps.backfill import NOTED, TABLE, Backfill
+from apelschema.steps.backfill import TABLE, Backfill
 from apelschema.steps.barrier import last_swap
 from apelschema.steps.base import Context, State, Step
 from apelschema.steps.chunks import Piece
 from apelschema.steps.fold import Fold
+from apelschema.steps.parts import is_in_parts
 from apelschema.steps.refigure import Refigure
 from apelschema.steps.relabel import Relabel
 from apelschema.steps.settle import Settle
@@ -109,7 +110,7 @@ def _to_visit(context: Context, step: Step) -> tuple[str, list[Any]]:
     if log is None or log.direction != "do" or log.finished or _begins_again(context, step, log):
         return "TRUE", []
     live = read_table(context.session, TABLE)
-    if log.walked or log.watermark == NOTED or live is None:
+    if log.walked or is_in_parts(log) or live is None:
         return "FALSE", []
     return Piece(live.primary_key, log.watermark, None).condition("h")
 

@@ -12,14 +12,14 @@ from apelschema.db.schema import Column
 from apelschema.db.session import Session
 from apelschema.db.side_by_side import side_by_side
 from apelschema.errors import FoundWrong
-from apelschema.journal_notes import StepLog, Watermark
+from apelschema.journal_notes import StepLog
 from apelschema.names import KEPT
 from apelschema.sql import Normalisation, within_backfill
 from apelschema.steps.barrier import wait_for_older
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 from apelschema.steps.chunks import Piece, estimated_rows, walk
 from apelschema.steps.kept import ensure_kept
-from apelschema.steps.parts import Part, Rows, change_parts, each_part, may_part, parts_of
+from apelschema.steps.parts import PARTS, Part, Rows, change_parts, each_part, is_in_parts, may_part, parts_of
 from apelschema.steps.sources import HYBRID_KEY, OF_NEIGHBOURS, has_source, same_infrastructure, with_neighbours
 
 TABLE: Final = "HybridSuperSummaries"
@@ -30,9 +30,6 @@ _REASON: Final = Column("Reason", "varchar(20)", nullable=False)
 _FIGURES: Final = ("NumberOfJobs", "WallDuration", "CpuDuration")
 _TIMES: Final = ("EarliestEndTime", "LatestEndTime")
 _OF_THE_BENCHMARK_OR_LABEL: Final = ("ServiceLevelType", "ServiceLevel", "Infrastructure")
-
-NOTED: Final[Watermark] = ("noted",)
-"""The journal's watermark when all rows that are left alone are noted and figures are being set, part by part."""
 
 _MAY_BE_TWINS: Final = "COUNT(*) > 1 AND (COUNT(*) > 2 OR MIN(h.WallDuration) = MAX(h.WallDuration))"
 """Of rows that are neighbours: most are two, and of different work."""
@@ -82,7 +79,7 @@ class Backfill(Step):
         """
         key = ensure_left_out(context)
         parts = parts_of(context.session, TABLE, key)
-        if log.watermark == NOTED or (log.watermark is None and may_part(context.session, parts)):
+        if is_in_parts(log) or (log.watermark is None and may_part(context, parts)):
             self._set_parts(context, log, parts)
         else:
             walk(context, log, TABLE, key, partial(self.set_piece, context))
@@ -94,7 +91,7 @@ class Backfill(Step):
         key = ensure_left_out(context)
         done = context.journal.step(context.revision, self.key, "do")
         if done is not None and (done.walked or done.watermark is not None):
-            last = None if done.walked or done.watermark == NOTED else done.watermark
+            last = None if done.walked or is_in_parts(done) else done.watermark
             walk(context, log, TABLE, key, lambda piece: _change(context, context.session, _taking_back, piece), last)
         context.session.execute(f"DROP TABLE {LEFT_OUT}")
 
@@ -105,11 +102,9 @@ class Backfill(Step):
 
     def _set_parts(self, context: Context, log: StepLog, parts: Sequence[Part]) -> None:
         """Once figures are set, rows that were on the new rule before cannot be told from them: noting comes first."""
-        if log.walked:
-            return
-        if log.watermark != NOTED:
+        if not is_in_parts(log):
             list(each_part(context, parts, partial(self._note, context)))
-            context.journal.advance(log, NOTED, 0, 0)
+            context.journal.advance(log, PARTS, 0, 0)
         change_parts(context, log, TABLE, parts, partial(_set, context))
 
     def _note(self, context: Context, session: Session, rows: Rows) -> None:
@@ -118,13 +113,8 @@ class Backfill(Step):
         if self.leaves_other_rule:
             found = f"{TABLE} h WHERE {condition} AND {rule.on_other_rule_only}"
             _leave_out(session, rows, "other rule before", found, arguments)
-<<<<<<< HEAD
-        near, around = rows.around(len(OF_NEIGHBOURS), "h")
-        found = f"{with_neighbours('h', near)} WHERE {condition} AND {stale_double(rule)}"
-=======
         near, around = rows.around(len(OF_NEIGHBOURS), "h")
         found = f"{with_neighbours('h', near, among=_MAY_BE_TWINS)} WHERE {condition} AND {stale_double(rule)}"
->>>>>>> b84dedc (Prove parts of the backfill and of the look for sources against a walk)
         _leave_out(session, rows, "stale double", found, [*around, *arguments])
 
 

@@ -62,8 +62,9 @@ class Context:
     ``run`` is None while only looking; ``plan`` holds the steps that are to be done, in order, each with its revision.
     ``any_policy`` lets our texts stand under whichever policy they were rendered: the way back, which puts back what
     was found, does not mind. ``accept_changed`` names routines and views accepted as they were changed by hand.
-    ``beside_writers`` says that programs may write while it is at work. ``tell`` takes rows done and rows in all;
-    ``checkpoint`` is called between pieces and raises Stopped when the run has to end there.
+    ``beside_writers`` says that programs may write while it is at work, ``gives_way`` that it minds limits. ``tell``
+    takes rows done and rows in all; ``checkpoint`` is called between pieces and raises Stopped when the run has to end
+    there.
     """
 
     session: Session
@@ -76,6 +77,7 @@ class Context:
     any_policy: bool = False
     accept_changed: frozenset[str] = frozenset()
     beside_writers: bool = False
+    gives_way: bool = False
     tell: Callable[[int, int | None], None] = _ignore
     checkpoint: Callable[[], None] = lambda: None
 

@@ -20,7 +20,7 @@ from apelschema.names import LEDGER, RUNS, SOURCELESS
 from apelschema.steps.base import Context, Description, Direction, Standing, State, Step
 from apelschema.steps.chunks import estimated_rows, walk
 from apelschema.steps.kept import ensure_kept
-from apelschema.steps.parts import Rows, change_parts, may_part, parts_of
+from apelschema.steps.parts import Rows, change_parts, is_in_parts, may_part, parts_of
 from apelschema.steps.sources import HYBRID_KEY, by_summary_index, has_copied, has_source_in, same_infrastructure
 
 TABLE: Final = "HybridSuperSummaries"
@@ -58,10 +58,10 @@ class KeepSourceless(Step):
         return Description(sql=(statement,), rows=estimated_rows(context.session, TABLE))
 
     def do(self, context: Context, log: StepLog) -> None:
-        """Look at all rows and store; at a large table in parts side by side, which it may do twice."""
+        """Look at all rows and store; a large table in parts side by side."""
         key, months = ensure_sourceless(context.session), _Months(context)
         parts = parts_of(context.session, TABLE, key)
-        if log.watermark is None and not log.walked and may_part(context.session, parts):
+        if is_in_parts(log) or (log.watermark is None and may_part(context, parts)):
             change_parts(context, log, TABLE, parts, months.store)
         else:
             walk(context, log, TABLE, key, partial(months.store, context.session))

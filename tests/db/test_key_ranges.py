@@ -107,7 +107,7 @@ def test_table_that_has_grown_since_the_ledger_is_counted(db: Session):
 @settings(max_examples=30, deadline=None)
 @given(bounds=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 13)), max_size=9, unique=True))
 def test_parts_neither_overlap_nor_leave_out(bounds: list[tuple[int, int]]):
-    parts = list(key_ranges._conditions(sorted(bounds), "t"))
+    parts = [key_ranges.between(low, high) for low, high in pairwise([None, *sorted(bounds), None])]
     python = {" = ": " == ", "TRUE": "True", "AND": "and", "OR": "or", "t.SiteID": "site", "t.Month": "month"}
     for old, new in python.items():
         parts = [part.replace(old, new) for part in parts]
@@ -119,9 +119,7 @@ def test_parts_neither_overlap_nor_leave_out(bounds: list[tuple[int, int]]):
 @settings(deadline=None)
 @given(counts=st.lists(st.integers(1, 3 * SMALL), max_size=40))
 def test_no_part_is_much_larger_than_it_may_be(counts: list[int]):
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(key_ranges, "ROWS", SMALL)
-        bounds = list(key_ranges._bounds(((number,), count) for number, count in enumerate(counts)))
+    bounds = list(key_ranges._ends((((number,), count) for number, count in enumerate(counts)), SMALL))
     edges = [-1, *(number for (number,) in bounds), len(counts)]
     for low, high in pairwise(edges):
         assert sum(counts[low + 1 : high]) < SMALL  # but for the last of them, which may be large itself
