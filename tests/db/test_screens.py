@@ -76,10 +76,11 @@ def at_work_until(process: "subprocess.Popen[str]", text: str) -> str:
 
 @pytest.mark.slow
 def test_the_wait_for_a_row_is_measured_and_reported(old: Target, upgrade: Words):
+    assert inside(old, "upgrade", "241_routines", *upgrade[2:]).code == 0
     with Session(old) as looker:
-        looker.execute("UPDATE NormalisedSummaries SET Infrastructure = 'none' LIMIT 3")
-        with held(old, "SELECT SiteID FROM NormalisedSummaries FOR UPDATE"):
-            process = started(old, "upgrade", "230_types", *upgrade[2:])  # the revision that settles these rows
+        looker.execute("UPDATE Summaries SET InfrastructureType = 'none' LIMIT 3")
+        with held(old, "SELECT SiteID FROM Summaries FOR UPDATE"):
+            process = started(old, "upgrade", "241_keys", *upgrade[2:])  # settles these rows, and has no barrier before
             shown = at_work_until(process, "ledger before")
             waits = lambda: bool(looker.value(_ROW_WAITS))  # noqa: E731
             wait_until(waits, "the upgrade waits for a row", 90, every=0.3)  # read more often, the list is not renewed

@@ -24,6 +24,8 @@ class Fault:
     armed: bool = True
     aside: bool = False
     """Whether it also strikes what is done side by side, on other threads."""
+    text: str = ""
+    """Only what has it counts."""
     occasions: int = 0
     struck: bool = False
     seen: list[str] = field(default_factory=list)
@@ -34,7 +36,7 @@ class Fault:
     def strikes(self, what: str) -> bool:
         """Count an occasion; whether the fault strikes at it."""
         is_here = threading.current_thread() is threading.main_thread()
-        if not self.armed or not (is_here or (self.aside and _is_aside())):
+        if not self.armed or self.text not in what or not (is_here or (self.aside and _is_aside())):
             return False
         with self._lock:
             self.occasions += 1
