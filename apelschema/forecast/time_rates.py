@@ -29,19 +29,19 @@ class Rate:
 
 RATES: Final[Mapping[str, Rate]] = {
     "looking": Rate({"look": 0.6, "commit": 1.2}),
-    "ledger": Rate({"look": 0.8, "scan": 1.7}),
-    "checksums before": Rate({"look": 4.5, "hash": 0.9, "copy": 1.8}),
-    "checksums after": Rate({"look": 1.0, "hash": 0.5, "copy": 2.0}),
+    "ledger": Rate({"look": 0.8, "scan": 1.1}),
+    "checksums before": Rate({"look": 3.0, "hash": 0.5, "copy": 1.0}),
+    "checksums after": Rate({"look": 0.6, "hash": 0.3, "copy": 1.2}),
     "settle": Rate({"look": 0.3, "scan": 1.1, "copy": 1.6, "update": 1.6, "commit": 1.0}),
-    "settle jobs": Rate({"look": 0.8, "scan": 2.0, "copy": 10.0, "commit": 1.0}),
-    "sourceless": Rate({"look": 1.0, "scan": 12.0, "commit": 1.0}, 0.4, 2.5),
-    "relabel": Rate({"look": 0.7, "scan": 1.8, "copy": 7.7, "commit": 1.0}),
-    "backfill": Rate({"look": 1.0, "scan": 6.0, "update": 1.6, "commit": 1.0}),
+    "settle jobs": Rate({"look": 0.8, "scan": 1.5, "copy": 7.5, "commit": 1.0}),
+    "sourceless": Rate({"look": 1.0, "scan": 6.0, "commit": 1.0}, 0.4, 2.5),
+    "relabel": Rate({"look": 0.7, "scan": 1.3, "copy": 5.6, "commit": 1.0}),
+    "backfill": Rate({"look": 1.0, "scan": 2.5, "update": 0.8, "commit": 1.0}),
     "rebuild": Rate({"look": 0.5, "rebuild": 0.85}),
     "routine": Rate({"look": 1.5, "ddl": 0.5}, 0.4, 2.5),
     "view": Rate({"look": 0.4, "ddl": 0.5}, 0.4, 2.5),
     "statement": Rate({"look": 0.3, "ddl": 1.0}, 0.4, 2.5),
-    "verification": Rate({"look": 35.0, "scan": 6.0, "hash": 2.0, "copy": 6.0}),
+    "verification": Rate({"look": 20.0, "scan": 3.2, "hash": 1.1, "copy": 3.5}),
 }
 """By kind of part; ``statement`` is any other step of one statement, such as a definition that changes at once.
 
