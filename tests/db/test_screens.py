@@ -15,6 +15,7 @@ from apelschema import runner
 from apelschema.db.connect import Target
 from apelschema.db.session import Session
 from apelschema.names import LEASE
+from apelschema.policy import Policy
 from apelschema.runner import Settings
 from tests.conftest import MakeDatabase, OpenSession
 from tests.support import content
@@ -78,7 +79,7 @@ def at_work_until(process: "subprocess.Popen[str]", text: str) -> str:
 
 @pytest.mark.slow
 def test_the_wait_for_a_row_is_measured_and_reported(old: Target, upgrade: Words):
-    runner.upgrade(Settings(old, content.POLICY), "241_routines")
+    runner.upgrade(Settings(old, Policy.read(Path(upgrade[-1]))), "241_routines")
     with Session(old) as looker:
         looker.execute("UPDATE Summaries SET InfrastructureType = 'none' LIMIT 3")
         with held(old, "SELECT SiteID FROM Summaries FOR UPDATE"):
