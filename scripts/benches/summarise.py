@@ -262,6 +262,7 @@ def _text(found: Found, amounts: data.Amounts) -> str:
 
 
 def main() -> int:
+    """Measure, print, write the page; 1 where a goal is not met."""
     parser = argparse.ArgumentParser(description=__doc__)
     page.add_options(parser)
     parser.add_argument("--scale", type=float, default=1.0, help="so many times as many rows (default: 1)")

@@ -273,6 +273,7 @@ def _ms(seconds: float) -> str:
 
 
 def main() -> int:
+    """Measure, print, write the page; 1 where a goal is not met."""
     parser = argparse.ArgumentParser(description=__doc__)
     page.add_options(parser)
     parser.add_argument("--rows", default="1e5,1e6,1e7", help="summaries of both kinds in all (default: 1e5,1e6,1e7)")

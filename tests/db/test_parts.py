@@ -17,8 +17,8 @@ from apelschema.steps import parts
 from apelschema.steps.backfill import LEFT_OUT, TABLE, Backfill
 from apelschema.steps.sources import HYBRID_KEY
 from tests.db.test_sourceless import STEP, fill_every_kind, run_step, stored
-from tests.db.test_steps import REVISION, Picture, picture, run, without_kept
-from tests.support.content import POLICY, fill, install_with, stamp
+from tests.db.test_steps import REVISION, Picture, everything, picture, run, without_kept
+from tests.support.content import POLICY, install_with, stamp
 from tests.support.faults import Fault, expire_lease, lost_connection, stopped
 from tests.support.runs import surroundings, upgrade
 from tests.support.servers import TestServer
@@ -37,16 +37,11 @@ def hardly_a_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def old(server: TestServer) -> Iterator[Target]:
-    """A database of 2.2.1 with everything in it, shared: each test leaves it as it was."""
-    target = server.create_database()
-    with Session(target) as db:
-        install_with(db, sql_mode="")
-        fill(db, lax=True)
-        Journal(db).ensure()
-        ledger.ensure(db)
-        db.rows(f"ANALYZE TABLE {TABLE}")
-    yield target
-    server.drop_database(target)
+    """Shared: each test leaves it as it was."""
+    with everything(server) as target:
+        with Session(target) as db:
+            db.rows(f"ANALYZE TABLE {TABLE}")
+        yield target
 
 
 def in_parts(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:

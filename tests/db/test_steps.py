@@ -1,6 +1,7 @@
 """Every kind of step: its states, doing and undoing, twice over, and after a stop at any place in it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -62,9 +63,9 @@ ADDITIONS: Final[dict[str, Step]] = {
 Picture = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def old(server: TestServer) -> Iterator[Target]:
-    """A database of 2.2.1 with everything in it, shared: each test leaves it as it was."""
+@contextmanager
+def everything(server: TestServer) -> Iterator[Target]:
+    """A database of 2.2.1 with everything in it, and with the tables in which a run notes things."""
     target = server.create_database()
     with Session(target) as db:
         install_with(db, sql_mode="")
@@ -73,6 +74,13 @@ def old(server: TestServer) -> Iterator[Target]:
         ledger.ensure(db)
     yield target
     server.drop_database(target)
+
+
+@pytest.fixture(scope="module")
+def old(server: TestServer) -> Iterator[Target]:
+    """Shared: each test leaves it as it was."""
+    with everything(server) as target:
+        yield target
 
 
 @pytest.fixture(autouse=True)

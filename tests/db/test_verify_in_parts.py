@@ -1,6 +1,7 @@
 """A large database is verified in parts side by side: what is found is what one look at the whole finds."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -67,8 +68,8 @@ BY_PARTS = {"ledger", "checksums", "I2", "I4"}
 FOUND = {"I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11", "doubles", "no-infrastructure", "P1"}
 
 
-@pytest.fixture(scope="module")
-def upgraded(server: TestServer) -> Iterator[Target]:
+@contextmanager
+def sampled(server: TestServer) -> Iterator[Target]:
     """A sample at the newest release."""
     target = server.create_database()
     with Session(target) as db:
@@ -79,6 +80,12 @@ def upgraded(server: TestServer) -> Iterator[Target]:
     server.drop_database(target)
 
 
+@pytest.fixture(scope="module")
+def upgraded(server: TestServer) -> Iterator[Target]:
+    with sampled(server) as target:
+        yield target
+
+
 @pytest.fixture
 def good(upgraded: Target) -> Iterator[Session]:
     with Session(upgraded) as session:
@@ -87,16 +94,11 @@ def good(upgraded: Target) -> Iterator[Session]:
 
 @pytest.fixture(scope="module")
 def spoilt(server: TestServer) -> Iterator[Target]:
-    target = server.create_database()
-    with Session(target) as db:
-        install(db, "2.2.1")
-        build(db, Sample(jobs=900, sites=4))
-    upgrade(target, HEAD)
-    with Session(target) as db:
-        for change in WRONG:
-            assert db.execute(change) > 0, change
-    yield target
-    server.drop_database(target)
+    with sampled(server) as target:
+        with Session(target) as db:
+            for change in WRONG:
+                assert db.execute(change) > 0, change
+        yield target
 
 
 def parted(db: Session, monkeypatch: pytest.MonkeyPatch) -> verify.Report:
