@@ -20,6 +20,9 @@ from apelschema.names import LEDGER, LEDGER_TAKEN
 BEFORE: Final = "before"
 AFTER: Final = "after"
 
+_AT_ONCE: Final = 200
+"""Differences read at a time."""
+
 TAKEN: Final = LEDGER_TAKEN
 """Which ledgers are complete, and when they were."""
 
@@ -152,17 +155,20 @@ def last_run(session: Session, moment: str = BEFORE) -> int | None:
     return None if found is None else int(found)
 
 
-def differences(session: Session, run_id: int, first: str = BEFORE, second: str = AFTER) -> list[LedgerDifference]:
-    """Sites and months whose jobs, wall or cpu differ between two moments of a run, types summed up (I4)."""
+def differences(session: Session, run_id: int, first: str = BEFORE, second: str = AFTER) -> Iterator[LedgerDifference]:
+    """Sites and months whose jobs, wall or cpu differ between two moments of a run, types summed up (I4).
+
+    Table by table and site by site, read as they are asked for: beside writers most months may be among them.
+    """
     names = site_names(session)
-    return [
-        _difference(table, row, names)
-        for table in TABLES
-        for row in session.rows(_comparison(_kept(run_id, first, table), _kept(run_id, second, table)))
-    ]
+    for table in TABLES:
+        for row in session.stream(
+            _comparison(_kept(run_id, first, table), _kept(run_id, second, table)), size=_AT_ONCE
+        ):
+            yield _difference(table, row, names)
 
 
-def live_differences(session: Session, run_id: int, moment: str = BEFORE) -> list[LedgerDifference]:
+def live_differences(session: Session, run_id: int, moment: str = BEFORE) -> Iterator[LedgerDifference]:
     """The same between a moment of a run and the tables as they are now; it only reads."""
     names, shape = site_names(session), Shape.of(session)
     parts = [
@@ -172,7 +178,8 @@ def live_differences(session: Session, run_id: int, moment: str = BEFORE) -> lis
     ]
     works = [partial(_rows, _comparison(_kept(run_id, moment, table, where), now)) for table, where, now in parts]
     found = side_by_side(session, works, large=len(works) > len(TABLES))
-    return [_difference(table, row, names) for (table, *_), rows in zip(parts, found, strict=True) for row in rows]
+    for (table, *_), rows in zip(parts, found, strict=True):
+        yield from (_difference(table, row, names) for row in rows)
 
 
 def changed_figures(session: Session, run_id: int) -> list[TypeFigures]:

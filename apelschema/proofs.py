@@ -1,6 +1,6 @@
 """What a run takes down before its first change, and holds against the tables after its last."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from apelschema import checksums, facts, ledger, resolved
@@ -13,7 +13,7 @@ from apelschema.journal_notes import Run
 from apelschema.ledger import LedgerDifference
 from apelschema.listener import Listener
 from apelschema.revisions import Planned
-from apelschema.row_differences import Comparison
+from apelschema.row_differences import Comparison, Differing
 from apelschema.steps.alter import Alter
 from apelschema.steps.backfill import Backfill
 from apelschema.steps.base import Context
@@ -78,11 +78,9 @@ class Proof:
             self._listener.phase_began(f"ledger {moment}", "adding up jobs, wall and cpu per table, site and month")
             ledger.take(self._session, self._run.id, moment, self._listener.progress, same)
 
-    def _to_answer_for(self, found: list[LedgerDifference]) -> list[LedgerDifference]:
+    def _to_answer_for(self, found: Iterator[LedgerDifference]) -> Iterable[LedgerDifference]:
         """Without the sites and months that writers wrote beside the run: there the sums tell nothing of it."""
-        if not found or not self._context.beside_writers:
-            return found
-        return Written(self._session, self._run.id).parted(found)[0]
+        return Written(self._session, self._run.id).parted(found).ours if self._context.beside_writers else found
 
     def _rows(self) -> tuple[list[str], set[str]]:
         """Where rows differ, the first few with their ids, and tables that are row by row what they were.
@@ -97,15 +95,21 @@ class Proof:
         if not taken.scope.is_comparable:
             self._listener.said(f"Rows cannot be held against those before this run{comparison.obstacle}.")
             return [], set()
-        found = comparison.differences
+        found, others = self._parted(taken, comparison.differences())
         # A repair takes jobs away that stand twice under two names; no other command removes any.
         reads_all = taken.beside_writers or self._run.command not in ("upgrade", "downgrade")
         same = set() if reads_all else checksums.unchanged(self._session, taken, found)
-        if found and taken.beside_writers:
-            found, written = Written(self._session, self._run.id).parted(found)
-            self._listener.said(f"Rows of {len(written)} tables, sites and months were written beside this run.")
+        if others:
+            self._listener.said(f"Rows of {others} tables, sites and months were written beside this run.")
         named = [comparison.described(each) for each in found[:_SHOWN]]
         return [*named, *(str(each) for each in found[_SHOWN:])], same
+
+    def _parted(self, taken: checksums.Taken, found: Iterator[Differing]) -> tuple[list[Differing], int]:
+        """Those that the run has to answer for, and how many others there are: only writers beside it make any."""
+        if not taken.beside_writers:
+            return list(found), 0
+        parted = Written(self._session, self._run.id).parted(found)
+        return parted.ours, parted.others
 
 
 def scope_of(plan: Sequence[Planned]) -> Scope:

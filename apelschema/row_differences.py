@@ -1,6 +1,6 @@
 """Rows that are not what they were before a run: site-months by the row checksums, and in them the rows, by ids."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Final
@@ -77,22 +77,19 @@ class Comparison:
             if name not in self._columns.get(source.table, ())
         ]
 
-    @cached_property
-    def differences(self) -> list[Differing]:
-        """Sites and months in which rows differ; large tables are looked at in parts, side by side."""
+    def differences(self) -> Iterator[Differing]:
+        """Sites and months in which rows differ, table by table and site by site.
+
+        Large tables are looked at in parts, side by side, as they are asked for.
+        """
         sites = site_names(self._session)
         sources = self._taken.scope.sources
         parts = [(source, where) for source in sources for where in ranges_of(self._session, source)]
         works = [partial(self._places, *part) for part in parts]
         places = side_by_side(self._session, works, large=len(parts) > len(sources))
-        found: dict[str, set[Place]] = {}
-        for (source, _), listed in zip(parts, places, strict=True):
-            found.setdefault(source.table, set()).update(listed)
-        return [
-            Differing(table, site, sites.get(site), year, month)
-            for table, listed in found.items()
-            for site, year, month in sorted(listed)
-        ]
+        for (source, _), found in zip(parts, places, strict=True):
+            for site, year, month in sorted(set(found)):
+                yield Differing(source.table, site, sites.get(site), year, month)
 
     def described(self, found: Differing) -> str:
         """The place with the rows in question, a few of them: ids, never names of users."""

@@ -1,17 +1,23 @@
 """Where rows were written since a run, so that what is there now proves nothing about the run, for or against it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
-from typing import Protocol, TypeVar
+from functools import cache, lru_cache
+from typing import Final, Generic, Protocol, TypeVar
 
 from apelschema import checksums, ledger
 from apelschema.db.session import Session
 from apelschema.names import LEDGER, RUNS
-from apelschema.row_sums import JOBS, Source
+from apelschema.row_sums import JOBS
 
 Place = tuple[int, int, int]
 """Site, year and month."""
+
+_SITES: Final = 64
+"""Sites of tables whose months are kept in mind: what is asked comes site by site."""
+
+_SHOWN: Final = 10
 
 
 class Found(Protocol):
@@ -29,8 +35,27 @@ class Found(Protocol):
 F = TypeVar("F", bound=Found)
 
 
+@dataclass
+class Parted(Generic[F]):
+    """Differences that a run has to answer for, and the number of those that it has not, the first few with why."""
+
+    ours: list[F] = field(default_factory=list)
+    others: int = 0
+    shown: list[tuple[F, str]] = field(default_factory=list)
+
+    def add_other(self, found: F, why: str) -> None:
+        """One more that says nothing about the run."""
+        self.others += 1
+        if len(self.shown) < _SHOWN:
+            self.shown.append((found, why))
+
+    def joined(self, more: "Parted[F]") -> "Parted[F]":
+        """These and more."""
+        return Parted([*self.ours, *more.ours], self.others + more.others, [*self.shown, *more.shown][:_SHOWN])
+
+
 class Written:
-    """Sites and months with a row written, by its ``UpdateTime``, since a run; each table is looked at once.
+    """Sites and months with a row written, by its ``UpdateTime``, since a run; looked at once where it is asked for.
 
     ``since`` (UTC) is the run's end if it is not given; that of a run beside writers is its beginning.
     Whole months that are gone from JobRecords, for all sites, were purged.
@@ -41,43 +66,53 @@ class Written:
         self._run = run_id
         at = since or _end_of(session, run_id)
         self._since = at.replace(microsecond=0) if at else None  # UpdateTime has whole seconds
-        self._places = cache(self._read_places)
+        self._months = lru_cache(_SITES)(self._read_months)
+        self._places_of_jobs = cache(self._read_places_of_jobs)
         self._purged = cache(self._read_purged)
 
     def why(self, found: Found) -> str:
         """Why a difference says nothing about the run: written since, or purged; empty where it does."""
-        _, *month = found.place
-        if found.place in self._places(found.table):
+        site, *month = found.place
+        if self._is_written(found.table, site, tuple(month)):
             return "written since"
         if found.table == JOBS.table and tuple(month) in self._purged():
             return "purged"
         return ""
 
-    def parted(self, found: Iterable[F]) -> tuple[list[F], list[F]]:
-        """Differences that the run has to answer for, and those that it has not."""
-        ours: list[F] = []
-        others: list[F] = []
+    def parted(self, found: Iterable[F]) -> Parted[F]:
+        """Differences by whether the run has to answer for them; read one by one, best site by site."""
+        parted: Parted[F] = Parted()
         for each in found:
-            (others if self.why(each) else ours).append(each)
-        return ours, others
+            if why := self.why(each):
+                parted.add_other(each, why)
+            else:
+                parted.ours.append(each)
+        return parted
 
-    def _read_places(self, table: str) -> set[Place]:
+    def _is_written(self, table: str, site: int, month: tuple[int, ...]) -> bool:
         if self._since is None:
-            return set()
-        source = JOBS if table == JOBS.table else Source(table, ())
+            return False
+        if table == JOBS.table:
+            return (site, *month) in self._places_of_jobs()
+        return month in self._months(table, site)
+
+    def _read_months(self, table: str, site: int) -> set[tuple[int, ...]]:
+        """Of a site by the key, which begins with it."""
         rows = self._session.rows(
-            f"SELECT DISTINCT {', '.join(source.place)} FROM {table} t WHERE t.UpdateTime >= %s"
-            f" AND {self._within(table)}",
+            f"SELECT DISTINCT t.Year, t.Month FROM {table} t WHERE t.SiteID = %s AND t.UpdateTime >= %s",
+            (site, self._since),
+        )
+        return {(int(year), int(month)) for year, month in rows}
+
+    def _read_places_of_jobs(self) -> set[tuple[int, ...]]:
+        """Of all sites: they are of few months, and so put the index by time can be used."""
+        vos = [str(int(vo)) for (vo,) in self._session.rows(f"SELECT DISTINCT VOID FROM {JOBS.table}")]
+        rows = self._session.rows(
+            f"SELECT DISTINCT {', '.join(JOBS.place)} FROM {JOBS.table} t WHERE t.UpdateTime >= %s"
+            f" AND t.VOID IN ({', '.join(vos) or 'NULL'})",
             (self._since,),
         )
         return {(int(site), int(year), int(month)) for site, year, month in rows}
-
-    def _within(self, table: str) -> str:
-        """Every row; so put for the jobs that the index by time can be used."""
-        if table != JOBS.table:
-            return "TRUE"
-        vos = [str(int(vo)) for (vo,) in self._session.rows(f"SELECT DISTINCT VOID FROM {table}")]
-        return f"t.VOID IN ({', '.join(vos) or 'NULL'})"
 
     def _read_purged(self) -> set[tuple[int, ...]]:
         _, year, month = JOBS.place

@@ -107,9 +107,10 @@ class Subject:
         works = [partial(_rows, query) for query in queries]
         return side_by_side(self.session, works, large=len(self.parts("h")) > 1)
 
-    def in_parts(self, query: Callable[[str], str], alias: str, table: str = HYBRID) -> list[tuple[Any, ...]]:
+    def in_parts(self, query: Callable[[str], str], alias: str, table: str = HYBRID) -> Iterator[tuple[Any, ...]]:
         """The rows of the answers to one query about each of the parts of a table, which gets the part's condition."""
-        return [row for rows in self.answers([query(part) for part in self.parts(alias, table)]) for row in rows]
+        for rows in self.answers([query(part) for part in self.parts(alias, table)]):
+            yield from rows
 
     def parts(self, alias: str, table: str = HYBRID) -> list[str]:
         """Conditions that part the rows of a table; all but jobs by those sites and months that part hybrid."""

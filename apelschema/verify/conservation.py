@@ -4,7 +4,7 @@ from typing import Final
 
 from apelschema import ledger
 from apelschema.verify.base import CheckResult, Subject
-from apelschema.verify.conserved import ledger_differences
+from apelschema.verify.conserved import of_ledger
 from apelschema.verify.since import weighed
 
 ID: Final = "ledger"
@@ -16,4 +16,4 @@ def check(subject: Subject) -> CheckResult:
     if run is None:
         return CheckResult(ID, "skipped", "no run of apelschema has taken a ledger of this database")
     good = f"jobs, wall and cpu of every table, site and month as before run {run}"
-    return weighed(subject, ID, run, ledger_differences(subject, run), good)
+    return weighed(subject, ID, run, of_ledger(subject, run), good)

@@ -1,13 +1,17 @@
 """I2, I4 and I13: what ledger and row checksums prove, by the invariant that is broken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import reduce
+from itertools import groupby
 from typing import Final
 
 from apelschema import checksums, ledger
+from apelschema.checksums import Taken
 from apelschema.ledger import LedgerDifference
 from apelschema.row_differences import Comparison
 from apelschema.verify.base import CheckResult, Subject
-from apelschema.verify.since import weighed
+from apelschema.verify.since import weighed, written_since
+from apelschema.written import F, Parted, Written
 
 SOURCES: Final = "I2"
 SUMS: Final = "I4"
@@ -16,17 +20,37 @@ SYNC: Final = "I13"
 _SYNC_TABLE: Final = "SyncRecords"
 _COPIED: Final = "HybridSuperSummaries"
 
+Counts = Callable[[str], bool]
+"""Whether a table counts."""
 
-def rows_against(subject: Subject, taken: checksums.Taken) -> Comparison:
+
+def every_table(table: str) -> bool:
+    """All count."""
+    del table
+    return True
+
+
+def rows_against(subject: Subject, taken: Taken) -> Comparison:
     """The rows against those before a run, looked at once for all checks that ask."""
     return subject.shared(f"rows against {taken.run}", lambda: Comparison(subject.session, taken))
 
 
-def ledger_differences(subject: Subject, run: int) -> list[LedgerDifference]:
-    """Where the ledger differs from that before a run, found once for all checks that ask."""
+def of_ledger(subject: Subject, run: int, counts: Counts = every_table) -> Parted[LedgerDifference]:
+    """Where some tables of the ledger differ from before a run, found once for all checks that ask."""
+    return _differing(subject, "ledger", run, lambda: ledger.live_differences(subject.session, run), counts)
+
+
+def _differing(
+    subject: Subject, what: str, run: int, differences: Callable[[], Iterator[F]], counts: Counts
+) -> Parted[F]:
     if is_proved(subject, run):
-        return []
-    return subject.shared(f"ledger differences {run}", lambda: ledger.live_differences(subject.session, run))
+        return Parted()
+    by_table = subject.shared(f"{what} against {run}", lambda: _by_table(written_since(subject, run), differences()))
+    return reduce(Parted.joined, (found for table, found in by_table.items() if counts(table)), Parted())
+
+
+def _by_table(written: Written, found: Iterator[F]) -> dict[str, Parted[F]]:
+    return {table: written.parted(listed) for table, listed in groupby(found, lambda each: each.table)}
 
 
 def is_proved(subject: Subject, run: int) -> bool:
@@ -37,9 +61,7 @@ def is_proved(subject: Subject, run: int) -> bool:
     return taken is not None and not taken.beside_writers
 
 
-def by_rows(
-    subject: Subject, name: str, good: Callable[[checksums.Taken], str], without: str | None = None
-) -> CheckResult:
+def by_rows(subject: Subject, name: str, good: Callable[[Taken], str], without: str | None = None) -> CheckResult:
     """What the row checksums of the last run say, all tables or all but one; ``good`` is told where nothing differs."""
     taken = checksums.last_taken(subject.session)
     if taken is None:
@@ -47,8 +69,7 @@ def by_rows(
     comparison = rows_against(subject, taken)
     if obstacle := comparison.obstacle:
         return CheckResult(name, "unproved", f"rows cannot be held against run {taken.run}{obstacle}")
-    differing = [] if is_proved(subject, taken.run) else comparison.differences
-    found = [each for each in differing if each.table != without]
+    found = _differing(subject, "differing rows", taken.run, comparison.differences, lambda table: table != without)
     return weighed(subject, name, taken.run, found, good(taken), said=comparison.described)
 
 
@@ -61,17 +82,16 @@ def check_sources(subject: Subject) -> CheckResult:
 def check_sums(subject: Subject) -> CheckResult:
     """Jobs, wall and cpu by site and month, in the sources and in HybridSuperSummaries."""
     good = "jobs, wall and cpu per site and month as before run {}"
-    return _by_ledger(subject, SUMS, lambda each: each.table != _SYNC_TABLE, good)
+    return _by_ledger(subject, SUMS, lambda table: table != _SYNC_TABLE, good)
 
 
 def check_sync(subject: Subject) -> CheckResult:
     """Jobs that sites say they sent, by site and month."""
-    return _by_ledger(subject, SYNC, lambda each: each.table == _SYNC_TABLE, "sync counts as before run {}")
+    return _by_ledger(subject, SYNC, lambda table: table == _SYNC_TABLE, "sync counts as before run {}")
 
 
-def _by_ledger(subject: Subject, name: str, is_of: Callable[[LedgerDifference], bool], good: str) -> CheckResult:
+def _by_ledger(subject: Subject, name: str, counts: Counts, good: str) -> CheckResult:
     run = ledger.last_run(subject.session)
     if run is None:
         return CheckResult(name, "skipped", "no run of apelschema has taken a ledger of this database")
-    found = [each for each in ledger_differences(subject, run) if is_of(each)]
-    return weighed(subject, name, run, found, good.format(run))
+    return weighed(subject, name, run, of_ledger(subject, run, counts), good.format(run))

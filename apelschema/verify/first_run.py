@@ -1,6 +1,6 @@
 """The morning after: did the first summariser run since the last run write what was forecast (DESIGN section 4)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -89,5 +89,5 @@ def _now(subject: Subject) -> Figures:
     return _figures(subject.in_parts(query, "h"))
 
 
-def _figures(rows: list[tuple[Any, ...]]) -> Figures:
+def _figures(rows: Iterable[tuple[Any, ...]]) -> Figures:
     return {((site, year, month), str(kind)): tuple(map(int, sums)) for site, year, month, kind, *sums in rows}

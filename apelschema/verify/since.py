@@ -1,17 +1,22 @@
 """What differs from before a run, parted into what the run has to answer for and what came in since."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from apelschema.verify.base import SHOWN, CheckResult, Subject, listed
-from apelschema.written import F, Written
+from apelschema.written import F, Parted, Written
+
+
+def written_since(subject: Subject, run: int, since: datetime | None = None) -> Written:
+    """What was written since a run, looked at once for all checks that ask."""
+    return subject.shared(f"written since {run} {since}", lambda: Written(subject.session, run, since))
 
 
 def weighed(
     subject: Subject,
     name: str,
     run: int,
-    found: Sequence[F],
+    found: Iterable[F] | Parted[F],
     good: str,
     *,
     said: Callable[[F], str] = str,
@@ -21,18 +26,17 @@ def weighed(
 
     ``said`` is asked for the few that are named; ``since`` is the run's end if it is not given.
     """
-    written = subject.shared(f"written since {run} {since}", lambda: Written(subject.session, run, since))
-    ours, others = written.parted(found)
-    if ours:  # or written since an earlier check asked for what was
-        written = Written(subject.session, run, since)
-        ours, others = written.parted(found)
-    if ours:
-        named = listed([said(each) for each in ours[:SHOWN]], len(ours))
-        more = f"; besides {len(others)} that cannot be told" if others else ""
-        detail = f"not what they were before run {run}, in {len(ours)} sites and months: {named}{more}"
+    parted = found if isinstance(found, Parted) else written_since(subject, run, since).parted(found)
+    if parted.ours:  # or written since an earlier check asked for what was
+        again = Written(subject.session, run, since).parted(parted.ours)
+        parted = again.joined(Parted(others=parted.others, shown=parted.shown))
+    if parted.ours:
+        named = listed([said(each) for each in parted.ours[:SHOWN]], len(parted.ours))
+        more = f"; besides {parted.others} that cannot be told" if parted.others else ""
+        detail = f"not what they were before run {run}, in {len(parted.ours)} sites and months: {named}{more}"
         return CheckResult(name, "fail", detail)
-    if others:
-        named = listed([f"{each} ({written.why(each)})" for each in others[:SHOWN]], len(others))
-        detail = f"{good}, but for {len(others)} sites and months that cannot be told: {named}"
+    if parted.others:
+        named = listed([f"{each} ({why})" for each, why in parted.shown[:SHOWN]], parted.others)
+        detail = f"{good}, but for {parted.others} sites and months that cannot be told: {named}"
         return CheckResult(name, "unproved", detail)
     return CheckResult(name, "pass", good)

@@ -1,5 +1,6 @@
 """I9: what is published in normalised time changed for the types whose factor changed, and for no other."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from apelschema import ledger, ledger_sums, names, sql
@@ -94,5 +95,5 @@ def _now(subject: Subject, kinds: list[str]) -> dict[tuple[str, int, int, int], 
     return _figures(subject.in_parts(query, "h"))
 
 
-def _figures(found: list[tuple[Any, ...]]) -> dict[tuple[str, int, int, int], Figures]:
+def _figures(found: Iterable[tuple[Any, ...]]) -> dict[tuple[str, int, int, int], Figures]:
     return {(kind, site, year, month): (int(wall), int(cpu)) for kind, site, year, month, wall, cpu in found}

@@ -25,7 +25,7 @@ def check(subject: Subject) -> CheckResult:
     if obstacle := comparison.obstacle:
         return CheckResult(ID, "unproved", f"rows cannot be held against run {taken.run}{obstacle}")
     good = f"every row of the tables that steps write byte for byte as before run {taken.run}"
-    found = comparison.differences
+    found = comparison.differences()
     return weighed(subject, ID, taken.run, found, good, said=comparison.described, since=taken.at)
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -108,12 +108,11 @@ def upgrade(place: Target, plan: Sequence[Mapping[str, Any]], writers: Writers) 
             target=lambda lines: ran.said.extend((time.time(), line.rstrip()) for line in lines), args=(running.stderr,)
         )
         listening.start()
-        with _minded(place, plan, writers, ran.stops):
+        with _minded(place, plan, writers, ran.stops), _greatest(lambda: _memory(running.pid)) as used:
             ran.document = running.stdout.read()
-            _, status, used = os.wait4(running.pid, 0)
+            ran.code = running.wait()
         listening.join()
-        running.returncode = ran.code = os.waitstatus_to_exitcode(status)
-    ran.ended, ran.memory = time.time(), used.ru_maxrss * 1024
+    ran.ended, ran.memory = time.time(), used[0]
     ran.steps = _steps(place)
     return ran
 
@@ -259,11 +258,18 @@ def closed_by_plan(ran: Ran, plan: Sequence[Mapping[str, Any]]) -> float:
 @contextmanager
 def temporary(server: PrivateServer) -> Iterator[list[int]]:
     """The most bytes in files that the server has open and that have no name any more: sorts, logs of an ALTER."""
+    with _greatest(lambda: _nameless(server.pid)) as found:
+        yield found
+
+
+@contextmanager
+def _greatest(read: Callable[[], int]) -> Iterator[list[int]]:
+    """The greatest of what is read all the time."""
     found, done = [0], threading.Event()
 
     def look() -> None:
         while not done.wait(_EVERY):
-            found[0] = max(found[0], _nameless(server.pid))
+            found[0] = max(found[0], read())
 
     with ExitStack() as stack:
         looking = threading.Thread(target=look)
@@ -271,6 +277,15 @@ def temporary(server: PrivateServer) -> Iterator[list[int]]:
         stack.callback(looking.join)
         stack.callback(done.set)
         yield found
+
+
+def _memory(pid: int) -> int:
+    """The most that a process has needed so far; its usage as the system counts it begins with that of its parent."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def _nameless(pid: int) -> int:

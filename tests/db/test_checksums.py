@@ -82,7 +82,7 @@ def comparison(db: Session, run: int = RUN, *, raw: bool = False) -> Comparison:
 def found_in(db: Session, run: int = RUN, *, raw: bool = False) -> list[str]:
     """What is said of every site and month that differs."""
     compared = comparison(db, run, raw=raw)
-    return [compared.described(each) for each in compared.differences]
+    return [compared.described(each) for each in compared.differences()]
 
 
 def with_checksums(db: Session, scope: Scope | None = None, merging: tuple[Merging, ...] = ()) -> Session:
@@ -159,7 +159,7 @@ def test_two_rows_that_swapped_figures_are_found_where_the_ledger_sees_nothing(d
     swap = f"UPDATE {table} SET WallDuration = 2025 - WallDuration, UpdateTime = UpdateTime"
     with broken(db, f"{swap} {row(12)} OR GlobalUserNameID = 13"):
         (found,) = found_in(db)
-        assert ledger.live_differences(db, RUN) == []
+        assert list(ledger.live_differences(db, RUN)) == []
     assert f"a row has changed ({ids(12)}" in found
     assert f"a row has changed ({ids(13)}" in found
 

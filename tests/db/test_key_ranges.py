@@ -137,7 +137,7 @@ def test_verification_of_a_large_database_finds_what_differs(db: Session, place:
     assert failed(verify.run(db)) == []
     taken = checksums.taken(db, 100 + PARTED)
     assert taken is not None
-    assert Comparison(db, taken).differences == []
+    assert list(Comparison(db, taken).differences()) == []
     site, year, month = db.rows("SELECT SiteID, Year, Month FROM HybridSuperSummaries ORDER BY RAND(7) LIMIT 1")[0]
     key = f"SiteID = {site} AND Year = {year} AND Month = {month} LIMIT 1"
     with Session(place) as other:
@@ -145,7 +145,7 @@ def test_verification_of_a_large_database_finds_what_differs(db: Session, place:
             f"UPDATE HybridSuperSummaries SET WallDuration = WallDuration + 1, UpdateTime = UpdateTime WHERE {key}"
         )
         try:
-            assert [each.place for each in Comparison(db, taken).differences] == [(site, year, month)]
+            assert [each.place for each in Comparison(db, taken).differences()] == [(site, year, month)]
             assert [each.place for each in ledger.live_differences(db, 100 + PARTED)] == [(site, year, month)]
         finally:
             other.execute(
@@ -172,7 +172,7 @@ def test_any_row_that_has_changed_is_found_in_its_part_and_named(db: Session, ta
     assert db.execute(f"UPDATE {table} SET {change}{keep} WHERE {key}", [row[column] for column in columns]) == 1
     try:
         compared = Comparison(db, taken)
-        (found,) = compared.differences
+        (found,) = compared.differences()
         assert (found.table, *found.place) == (table, row["SiteID"], row["Year"], row["Month"])
         assert f"a row has changed (GlobalUserNameID {row['GlobalUserNameID']}, VOID {row['VOID']}, " in (
             compared.described(found)

@@ -1,18 +1,22 @@
 """The ledger: exact sums in whichever shape the tables have, and differences that name site and month."""
 
+import tracemalloc
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
 from apelschema import ledger, ledger_sums, names
 from apelschema.db.connect import Target
 from apelschema.db.session import Session
+from apelschema.written import Written
 from tests.conftest import MakeDatabase, OpenSession
 from tests.support.calls import call, load_job, load_normalised, load_summary, summarise
 from tests.support.install import install
 from tests.support.servers import TestServer
 
 RUN = 7
+MONTHS = 10_000
 MANY = 2**64 - 1
 
 COLUMNS = (
@@ -152,7 +156,7 @@ def test_database_without_tables_has_an_empty_ledger(make_database: MakeDatabase
     ledger.ensure(db)
     ledger.take(db, RUN, ledger.BEFORE)
     assert ledger.last_run(db) == RUN
-    assert ledger.live_differences(db, RUN) == []
+    assert list(ledger.live_differences(db, RUN)) == []
 
 
 def test_what_does_not_count_makes_no_difference(db: Session):
@@ -163,8 +167,8 @@ def test_what_does_not_count_makes_no_difference(db: Session):
     )
     db.execute("UPDATE Summaries SET InfrastructureType = 'None'")
     ledger.take(db, RUN, ledger.AFTER)
-    assert ledger.differences(db, RUN) == []
-    assert ledger.live_differences(db, RUN) == []
+    assert list(ledger.differences(db, RUN)) == []
+    assert list(ledger.live_differences(db, RUN)) == []
 
 
 @pytest.mark.parametrize(
@@ -195,7 +199,7 @@ def test_rows_that_moved_to_another_month_or_site_differ_in_both(db: Session):
     fill(db)
     ledger.take(db, RUN, ledger.BEFORE)
     db.execute("UPDATE Summaries SET Month = 5, SiteID = 99")
-    found = ledger.live_differences(db, RUN)
+    found = list(ledger.live_differences(db, RUN))
     assert [(each.site, each.site_id == 99, each.month) for each in found] == [("SITE-A", False, 2), (None, True, 5)]
 
 
@@ -203,8 +207,33 @@ def test_comparison_with_the_tables_writes_nothing(db: Session):
     fill(db)
     ledger.take(db, RUN, ledger.BEFORE)
     db.execute("START TRANSACTION READ ONLY")
-    assert ledger.live_differences(db, RUN) == []
+    assert list(ledger.live_differences(db, RUN)) == []
     db.execute("COMMIT")
+
+
+def test_memory_does_not_grow_with_the_months_that_writers_wrote_to(db: Session):
+    digits = " CROSS JOIN ".join(
+        f"({' UNION ALL '.join(f'SELECT {n} AS n' for n in range(10))}) d{i}" for i in range(4)
+    )
+    place = "1 + d0.n + 10 * d1.n, 2000 + d2.n, 1 + d3.n"
+    for moment, jobs in ((ledger.BEFORE, 1), (ledger.AFTER, 2)):
+        db.execute(
+            f"INSERT INTO {names.LEDGER} (Run, Moment, SourceTable, SiteID, Year, Month, Type, NumberOfRows,"
+            f" NumberOfJobs) SELECT {RUN}, '{moment}', 'Summaries', {place}, '', 1, {jobs} FROM {digits}"
+        )
+    db.execute(
+        "INSERT INTO Summaries (SiteID, Year, Month, GlobalUserNameID, VOID, VOGroupID, VORoleID, SubmitHostId,"
+        " InfrastructureType, ServiceLevelType, ServiceLevel, NodeCount, Processors, NumberOfJobs, PublisherDNID,"
+        f" WallDuration, CpuDuration) SELECT {place}, 1, 1, 1, 1, 1, 'grid', 'si2k', 1, 1, 1, 1, 1, 1, 1 FROM {digits}"
+    )
+    tracemalloc.start()
+    try:
+        found = Written(db, RUN, datetime(2001, 1, 1)).parted(ledger.differences(db, RUN))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (found.ours, found.others) == ([], MONTHS)
+    assert most < MONTHS * 150, "an object for each is larger"
 
 
 def test_changed_figures_by_type(db: Session):

@@ -191,7 +191,7 @@ def test_the_summariser_reads_the_index_alone(described: Session):
     described.rows("ANALYZE TABLE JobRecords")
     ensure_ledger(described)
     take(described, 1, BEFORE)
-    assert live_differences(described, 1) == []
+    assert list(live_differences(described, 1)) == []
     ledger = described.dicts(
         "EXPLAIN SELECT t.SiteID, SUM(t.WallDuration), MIN(t.EndTime) FROM JobRecords t FORCE INDEX (SummaryIdx)"
         " GROUP BY t.SiteID, IFNULL(t.EndYear, YEAR(t.EndTime))"
