@@ -1,7 +1,7 @@
 """Where rows were written since a run, so that what is there now proves nothing about the run, for or against it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Final, Generic, Protocol, TypeVar
@@ -81,6 +81,14 @@ class Written:
 
     def parted(self, found: Iterable[F]) -> Parted[F]:
         """Differences by whether the run has to answer for them; read one by one, best site by site."""
+        parted = self._parted(found)
+        if not parted.ours:
+            return parted
+        for known in (self._months, self._places_of_jobs):
+            known.cache_clear()  # a row may have been written since a difference of its site was asked about
+        return self._parted(parted.ours).joined(replace(parted, ours=[]))
+
+    def _parted(self, found: Iterable[F]) -> Parted[F]:
         parted: Parted[F] = Parted()
         for each in found:
             if why := self.why(each):

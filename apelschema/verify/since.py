@@ -27,9 +27,6 @@ def weighed(
     ``said`` is asked for the few that are named; ``since`` is the run's end if it is not given.
     """
     parted = found if isinstance(found, Parted) else written_since(subject, run, since).parted(found)
-    if parted.ours:  # or written since an earlier check asked for what was
-        again = Written(subject.session, run, since).parted(parted.ours)
-        parted = again.joined(Parted(others=parted.others, shown=parted.shown))
     if parted.ours:
         named = listed([said(each) for each in parted.ours[:SHOWN]], len(parted.ours))
         more = f"; besides {parted.others} that cannot be told" if parted.others else ""

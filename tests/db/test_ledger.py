@@ -236,6 +236,18 @@ def test_memory_does_not_grow_with_the_months_that_writers_wrote_to(db: Session)
     assert most < MONTHS * 150, "an object for each is larger"
 
 
+def test_row_written_while_differences_are_read_is_not_the_runs(db: Session):
+    def differing() -> Iterator[ledger.LedgerDifference]:
+        for month in (1, 2):
+            load_summary(db, month=month)
+            site = db.value("SELECT MAX(SiteID) FROM Summaries")
+            none = ledger.Sums(0, 0, 0)
+            yield ledger.LedgerDifference("Summaries", site, "SITE-A", 2024, month, none, none)
+
+    found = Written(db, RUN, datetime(2001, 1, 1)).parted(differing())
+    assert (found.ours, found.others) == ([], 2)
+
+
 def test_changed_figures_by_type(db: Session):
     fill(db)
     ledger.take(db, RUN, ledger.BEFORE)
