@@ -112,6 +112,13 @@ class Subject:
         for rows in self.answers([query(part) for part in self.parts(alias, table)]):
             yield from rows
 
+    def in_pairs(
+        self, before: Callable[[str], str], now: Callable[[str], str], alias: str
+    ) -> Iterator[tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]]:
+        """The answers to two queries about each of the parts of hybrid: no more of either is in memory at once."""
+        answers = self.answers([query(part) for part in self.parts(alias) for query in (before, now)])
+        return zip(answers, answers, strict=True)
+
     def parts(self, alias: str, table: str = HYBRID) -> list[str]:
         """Conditions that part the rows of a table; all but jobs by those sites and months that part hybrid."""
         of = JOBS if table == JOBS else HYBRID

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from apelschema import facts, ledger, ledger_sums
@@ -39,17 +40,18 @@ def check(subject: Subject) -> CheckResult:
 
 
 def _other_than_forecast(subject: Subject, run: Baseline) -> Iterator[Off]:
-    before, now = _forecast(subject, run), _now(subject)
     told = merged(subject, run.id)
-    for place, kind in sorted(before.keys() | now.keys()):
-        was, is_now = (each.get((place, kind), (0,) * len(_FIGURES)) for each in (before, now))
-        number = len(_FIGURES) if _may_change(subject, place) else 3
-        if was[:number] != is_now[:number] and place not in told:
-            text = (
-                f"{TABLE}, {subject.place(*place)}, type {kind or 'none'}: {is_now[0]} jobs, normalised wall"
-                f" {is_now[3]} s, forecast were {was[0]} and {was[3]} s"
-            )
-            yield Off(TABLE, place, text)
+    for rows_before, rows_now in subject.in_pairs(partial(_forecast, run.id), _now, "h"):
+        before, now = _figures(rows_before), _figures(rows_now)
+        for place, kind in sorted(before.keys() | now.keys()):
+            was, is_now = (each.get((place, kind), (0,) * len(_FIGURES)) for each in (before, now))
+            number = len(_FIGURES) if _may_change(subject, place) else 3
+            if was[:number] != is_now[:number] and place not in told:
+                text = (
+                    f"{TABLE}, {subject.place(*place)}, type {kind or 'none'}: {is_now[0]} jobs, normalised wall"
+                    f" {is_now[3]} s, forecast were {was[0]} and {was[3]} s"
+                )
+                yield Off(TABLE, place, text)
 
 
 def _may_change(subject: Subject, place: Place) -> bool:
@@ -68,25 +70,21 @@ def _is_loaded(loaded: Written, place: Place) -> bool:
     return any(loaded.why(Off(table, place, "")) for table in _SOURCES)
 
 
-def _forecast(subject: Subject, run: Baseline) -> Figures:
-    return _figures(
-        subject.session.rows(
-            f"SELECT SiteID, Year, Month, Type, {', '.join(_FIGURES)} FROM {LEDGER}"
-            " WHERE Run = %s AND Moment = %s AND SourceTable = %s",
-            (run.id, ledger.AFTER, TABLE),
-        )
+def _forecast(run: int, part: str) -> str:
+    """The figures in the ledger of rows ``h``."""
+    figures = ", ".join(f"h.{name}" for name in _FIGURES)
+    return (
+        f"SELECT h.SiteID, h.Year, h.Month, h.Type, {figures} FROM {LEDGER} h WHERE h.Run = {int(run)}"
+        f" AND h.Moment = '{ledger.AFTER}' AND h.SourceTable = '{TABLE}' AND {part}"
     )
 
 
-def _now(subject: Subject) -> Figures:
+def _now(part: str) -> str:
+    """Those of the rows themselves."""
     kind = ledger_sums.type_label("h.ServiceLevelType")
     sums = ", ".join(f"SUM(h.{name})" for name in _FIGURES)
     key = f"h.SiteID, h.Year, h.Month, {kind}"
-
-    def query(part: str) -> str:
-        return f"SELECT {key}, {sums} FROM {TABLE} h WHERE {part} GROUP BY {key}"
-
-    return _figures(subject.in_parts(query, "h"))
+    return f"SELECT {key}, {sums} FROM {TABLE} h WHERE {part} GROUP BY {key}"
 
 
 def _figures(rows: Iterable[tuple[Any, ...]]) -> Figures:

@@ -1,6 +1,7 @@
 """I9: what is published in normalised time changed for the types whose factor changed, and for no other."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from apelschema import ledger, ledger_sums, names, sql
@@ -28,21 +29,25 @@ def check(subject: Subject) -> CheckResult:
     kinds = sorted(_kinds(subject))
     if not kinds:
         return CheckResult(ID, "skipped", "no type keeps its factor in all the spellings that the ledger takes for one")
-    before = _noted(subject, run.id, ledger.BEFORE, kinds)
-    now = _noted(subject, run.id, ledger.AFTER, kinds) if is_proved(subject, run.id) else _now(subject, kinds)
-    together = merged(subject, run.id)
-    off = []
-    for kind, *rest in sorted(before.keys() | now.keys()):
-        place: Place = (rest[0], rest[1], rest[2])
-        was, is_now = (each.get((kind, *place), (0, 0)) for each in (before, now))
-        if max(abs(left - right) for left, right in zip(was, is_now, strict=True)) > 2 * together.get(place, 0):
-            text = (
-                f"{TABLE}, {subject.place(*place)}, type {kind}: normalised wall {is_now[0]} s, cpu {is_now[1]} s,"
-                f" were {was[0]} s and {was[1]} s"
-            )
-            off.append(Off(TABLE, place, text))
     good = f"normalised totals of {', '.join(kinds)} per site and month as before run {run.id}"
-    return weighed(subject, ID, run.id, off, good)
+    return weighed(subject, ID, run.id, _changed(subject, run.id, kinds), good)
+
+
+def _changed(subject: Subject, run: int, kinds: list[str]) -> Iterator[Off]:
+    together = merged(subject, run)
+    listed = ", ".join(map(sql.literal, kinds))
+    now = partial(_noted, run, ledger.AFTER, listed) if is_proved(subject, run) else partial(_now, listed)
+    for rows_before, rows_now in subject.in_pairs(partial(_noted, run, ledger.BEFORE, listed), now, "h"):
+        figures_before, figures_now = _figures(rows_before), _figures(rows_now)
+        for kind, *rest in sorted(figures_before.keys() | figures_now.keys()):
+            place: Place = (rest[0], rest[1], rest[2])
+            was, is_now = (each.get((kind, *place), (0, 0)) for each in (figures_before, figures_now))
+            if max(abs(left - right) for left, right in zip(was, is_now, strict=True)) > 2 * together.get(place, 0):
+                text = (
+                    f"{TABLE}, {subject.place(*place)}, type {kind}: normalised wall {is_now[0]} s, cpu {is_now[1]} s,"
+                    f" were {was[0]} s and {was[1]} s"
+                )
+                yield Off(TABLE, place, text)
 
 
 def _kinds(subject: Subject) -> set[str]:
@@ -72,27 +77,23 @@ def _policies(subject: Subject) -> list[str]:
     return [str(policy) for (policy,) in subject.session.rows(f"SELECT DISTINCT Policy FROM {names.RUNS}")]
 
 
-def _noted(subject: Subject, run: int, moment: str, kinds: list[str]) -> dict[tuple[str, int, int, int], Figures]:
-    found = subject.session.rows(
-        f"SELECT Type, SiteID, Year, Month, {', '.join(_COLUMNS)} FROM {names.LEDGER}"
-        " WHERE Run = %s AND Moment = %s AND SourceTable = %s AND Type IN %s",
-        (run, moment, TABLE, kinds),
+def _noted(run: int, moment: str, kinds: str, part: str) -> str:
+    """The figures in the ledger of rows ``h``."""
+    figures = ", ".join(f"h.{column}" for column in _COLUMNS)
+    return (
+        f"SELECT h.Type, h.SiteID, h.Year, h.Month, {figures} FROM {names.LEDGER} h WHERE h.Run = {int(run)}"
+        f" AND h.Moment = '{moment}' AND h.SourceTable = '{TABLE}' AND h.Type IN ({kinds}) AND {part}"
     )
-    return _figures(found)
 
 
-def _now(subject: Subject, kinds: list[str]) -> dict[tuple[str, int, int, int], Figures]:
+def _now(kinds: str, part: str) -> str:
+    """Those of the rows themselves."""
     kind = ledger_sums.type_label("h.ServiceLevelType")
     sums = ", ".join(f"SUM(h.{column})" for column in _COLUMNS)
-    listed = ", ".join(map(sql.literal, kinds))
-
-    def query(part: str) -> str:
-        return (
-            f"SELECT {kind}, h.SiteID, h.Year, h.Month, {sums} FROM {TABLE} h WHERE {kind} IN ({listed}) AND {part}"
-            f" GROUP BY {kind}, h.SiteID, h.Year, h.Month"
-        )
-
-    return _figures(subject.in_parts(query, "h"))
+    return (
+        f"SELECT {kind}, h.SiteID, h.Year, h.Month, {sums} FROM {TABLE} h WHERE {kind} IN ({kinds}) AND {part}"
+        f" GROUP BY {kind}, h.SiteID, h.Year, h.Month"
+    )
 
 
 def _figures(found: Iterable[tuple[Any, ...]]) -> dict[tuple[str, int, int, int], Figures]:
