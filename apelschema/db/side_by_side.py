@@ -23,12 +23,13 @@ def side_by_side(session: Session, works: Iterable[Callable[[Session], T]], *, l
     there is a session for it: an iterator may look about before each, or raise. The first error comes through when the
     works at hand have ended; what has not been begun by then is left.
     """
-    if not large:
+    sessions = min(MOST, length_hint(works, MOST))
+    if not large or not sessions:
         yield from (work(session) for work in works)
         return
     with ExitStack() as stack:
         free: SimpleQueue[Session] = SimpleQueue()
-        for _ in range(min(MOST, length_hint(works, MOST))):
+        for _ in range(sessions):
             free.put(stack.enter_context(Session(session.target)))
         pool = stack.enter_context(ThreadPoolExecutor(free.qsize()))
         yield from _results(pool, free, works)

@@ -5,7 +5,7 @@ jobs by the bare columns of SummaryIdx; only where there are any, a second one f
 and leaves out what a summariser has not come to yet or counts by another source of the same key.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -59,14 +59,16 @@ def recomputed(subject: Subject) -> list[Differing]:
 
 def differing(subject: Subject) -> list[Differing]:
     """All that a summariser would change, by site and month."""
-    last = last_summarised(subject)
+    last = str(last_summarised(subject) or "1970-01-01 00:00:00")
     parts = [(source, site) for site in _sites(subject) for source in INFRASTRUCTURE]
     counts = subject.answers([_count(subject, *part) for part in parts])
-    found: list[Differing] = []
-    for (source, site), ((count,),) in zip(parts, counts, strict=True):
-        if count:
-            found.extend(_in_detail(subject, source, site, str(last or "1970-01-01 00:00:00")))
-    return found
+    differ = [part for part, ((count,),) in zip(parts, counts, strict=True) if count]
+    details = subject.answers([_detail(subject, *part, last) for part in differ])
+    return [
+        Differing(source, (site, year, month), *map(int, figures))
+        for (source, _), rows in zip(differ, details, strict=True)
+        for site, year, month, *figures in rows
+    ]
 
 
 def last_summarised(subject: Subject) -> datetime | None:
@@ -89,7 +91,7 @@ def _count(subject: Subject, source: str, site: int) -> str:
     )
 
 
-def _in_detail(subject: Subject, source: str, site: int, last: str) -> Iterator[Differing]:
+def _detail(subject: Subject, source: str, site: int, last: str) -> str:
     # Rows that did not change keep their time: of older sources all were seen, but for what came during the run.
     waits = f"g.UpdateTime > GREATEST(IFNULL(h.UpdateTime, '{last}'), '{last}' - INTERVAL 1 DAY)"
     excused = f"({waits} OR {was_found(subject, 'h', 'g')})"
@@ -102,14 +104,11 @@ def _in_detail(subject: Subject, source: str, site: int, last: str) -> Iterator[
             f"SUM({excused} AND NOT ({waits}))",
         )
     )
-    rows = subject.session.rows(
+    return (
         f"SELECT g.SiteID, g.Year, g.Month, {sums} FROM ({_rows(subject, source, site, exact=True)}) g"
         f" LEFT JOIN {TABLE} h ON {sql.same_key(HYBRID_KEY, 'h', 'g')} WHERE {_differs(subject)}"
-        f" AND NOT {_has_other_source(subject, source)} GROUP BY g.SiteID, g.Year, g.Month ORDER BY g.Year, g.Month",
-        (),
+        f" AND NOT {_has_other_source(subject, source)} GROUP BY g.SiteID, g.Year, g.Month ORDER BY g.Year, g.Month"
     )
-    for where, year, month, *figures in rows:
-        yield Differing(source, (where, year, month), *map(int, figures))
 
 
 def was_found(subject: Subject, row: str, new: str) -> str:
