@@ -8,16 +8,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from apelschema.db.connect import Target
 from apelschema.db.private import PrivateServer
 from apelschema.db.session import Session
-from apelschema.sample.load import SUMMARISER
 from benches import beside, data, follower, page
 from benches.beside import Ran, Writers
+from benches.bystander import bystander
+from benches.lost import lost
 from benches.server import DURABLE, Took, apelschema, durable, mib, settle, took
-from benches.writers import KEYS, LOADER, PUBLISHER, SINGLE, Times, Told
+from benches.writers import LOADER, PUBLISHER, SINGLE, Times, Told
 
 LONGEST: Final = 1.0
 """Seconds that a call may wait."""
@@ -32,6 +33,13 @@ _SHOWN: Final = 5
 
 CALLS: Final = f"calls of {LOADER.name}, COMMIT too"
 MESSAGES: Final = f"{LOADER.name}, from first call to COMMIT"
+DISK: Final = "a block to the same disk, past the server"
+
+_WAITED_FOR: Final = {
+    "Innodb_buffer_pool_wait_free": "a free page in the buffer pool",
+    "Innodb_log_waits": "the redo log",
+}
+"""What a server counts that it had to wait for."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +69,14 @@ class Found:
     lost: list[str]
     temporary: int
     memory: int
+    short: dict[str, int]
     load: float
     failed: list[str]
 
     @property
     def longest(self) -> float:
         """Of all calls; a message takes as long as its calls together."""
-        return max(waits.longest for name, waits in self.beside.items() if name != MESSAGES)
+        return max(waits.longest for name, waits in self.beside.items() if name not in (MESSAGES, DISK))
 
     @property
     def is_met(self) -> bool:
@@ -104,28 +113,38 @@ def measure(rows: int, buffer_pool: str) -> Found:
             settle(session)
         load = os.getloadavg()[0]
         ran: list[Ran] = []
-        with Writers(place) as writers, beside.temporary(server) as hidden:
+        with Writers(place) as writers, beside.temporary(server) as hidden, bystander(server.folder) as disk:
             writers.go()
             time.sleep(FLOOR_SECONDS)
+            before = _waited(place)
             measured = took(server, lambda: ran.append(beside.upgrade(place, plan, writers)))
+            short = {name: count - before[name] for name, count in _waited(place).items()}
             time.sleep(FLOOR_SECONDS / 2)
             told = writers.end()
+        times = {**_times(told), DISK: disk}
         return Found(
             rows=rows,
             took=measured,
             code=ran[0].code,
-            alone={name: _waits(times, ran[0], beside_it=False) for name, times in _times(told).items()},
-            beside={name: _waits(times, ran[0], beside_it=True) for name, times in _times(told).items()},
+            alone={name: _waits(each, ran[0], beside_it=False) for name, each in times.items()},
+            beside={name: _waits(each, ran[0], beside_it=True) for name, each in times.items()},
             stops=[round(ended - began, 2) for began, ended in ran[0].stops],
             in_stops=_in_stops(ran[0]),
             closed=beside.closed_by_plan(ran[0], plan),
             rejected=_rejected(told, ran[0]),
-            lost=_lost(place, told),
+            lost=lost(place, told),
             temporary=hidden[0],
             memory=ran[0].memory,
+            short=short,
             load=load,
             failed=_failed(ran[0]),
         )
+
+
+def _waited(place: Target) -> dict[str, int]:
+    with Session(place) as session:
+        rows = session.rows("SHOW GLOBAL STATUS WHERE Variable_name IN %s", (tuple(_WAITED_FOR),))
+    return {_WAITED_FOR[str(name)]: int(count) for name, count in rows}
 
 
 def _in_stops(ran: Ran) -> list[str]:
@@ -180,50 +199,6 @@ def _waits(times: Times, ran: Ran, *, beside_it: bool) -> Waits:
     )
 
 
-def _lost(place: Target, told: Sequence[Told]) -> list[str]:
-    """What was sent without an error and does not stand as it was sent last, or twice; at most one line a kind."""
-    found = []
-    with Session(place) as session:
-        for table in KEYS:
-            found += _differing(session, table, told)
-        for procedure in SUMMARISER:
-            session.execute(f"CALL {procedure}()")
-        found += _not_summed(session)
-    return found
-
-
-def _differing(session: Session, table: str, told: Sequence[Told]) -> list[str]:
-    key = ", ".join(f"t.{name}" for name in KEYS[table])
-    other = " AND ".join(f"o.{name} = t.{name}" for name in KEYS[table])
-    there: dict[tuple[Any, ...], list[int]] = {}
-    for *values, figure, is_ours in session.rows(
-        f"SELECT {key}, o.WallDuration, o.PublisherDNID = t.PublisherDNID FROM {table} t JOIN {table} o ON {other}"
-        " WHERE t.PublisherDNID = (SELECT id FROM DNs WHERE name = %s)",
-        (PUBLISHER,),
-    ):
-        there.setdefault(tuple(values), []).append(int(figure) if is_ours else -1)
-    sent = {key: figure for each in told for key, figure in each.stored[table].items()}
-    unsure = {key for each in told for name, key in each.unsure if name == table}
-    gone = [key for key in sent if key not in there and key not in unsure]
-    changed = [key for key, figure in sent.items() if key in there and figure not in there[key] and key not in unsure]
-    twice = [key for key, figures in there.items() if len(figures) > 1]
-    unknown = [key for key in there if key not in sent and key not in unsure]
-    kinds = {"gone": gone, "with other figures": changed, "twice": twice, "never sent": unknown}
-    return [f"{table}: {len(keys):,} records {kind}, as {keys[0]}" for kind, keys in kinds.items() if keys]
-
-
-def _not_summed(session: Session) -> list[str]:
-    """Sites and months whose jobs in HybridSuperSummaries are not those of the sources after a summariser."""
-    sources = (
-        "SELECT SiteID, Year, Month, NumberOfJobs AS n FROM NormalisedSummaries UNION ALL"
-        " SELECT SiteID, Year, Month, NumberOfJobs FROM Summaries UNION ALL"
-        " SELECT SiteID, EndYear, EndMonth, 1 FROM JobRecords UNION ALL"
-        " SELECT SiteID, Year, Month, -CAST(NumberOfJobs AS SIGNED) FROM HybridSuperSummaries"
-    )
-    rows = session.rows(f"SELECT SiteID, Year, Month, SUM(n) FROM ({sources}) s GROUP BY 1, 2, 3 HAVING SUM(n) <> 0")
-    return [f"{len(rows):,} sites and months summed up wrong, as {rows[0]}"] if rows else []
-
-
 HEAD: Final = [
     "rows", "upgrade, s", "writer", "calls", "p50, ms", "p99.9, ms", "longest, ms", "in step", "longest alone, ms",
 ]  # fmt: skip
@@ -262,6 +237,8 @@ def _told(runs: Sequence[Found]) -> list[str]:
             longest = "; ".join(f"{_ms(took)} ms in {step}" for took, step in met.steps)
             lines.append(f"* {run.rows:,} rows, {name}, longest: {longest}")
         lines.append(f"* {run.rows:,} rows, planned stops: {'; '.join(run.in_stops)}")
+        waited = ", ".join(f"{count:,} times for {name}" for name, count in run.short.items())
+        lines.append(f"* {run.rows:,} rows, the server waited {waited}")
         lines += [f"* {run.rows:,} rows, lost: {each}" for each in run.lost]
         lines += [f"* {run.rows:,} rows, rejected: {each}" for each in run.rejected[:_SHOWN]]
         lines += [f"* {run.rows:,} rows, exit code {run.code}: {each}" for each in run.failed]
