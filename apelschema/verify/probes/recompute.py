@@ -29,7 +29,7 @@ _WHO: Final = ("GlobalUserNameID", "VOID", "VOGroupID", "VORoleID")
 _NOTHING: Final = ", ".join(f"'{spelling}'" for spelling in SAID_NOTHING)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Differing:
     """Rows of a site and month that a summariser would write otherwise, and their jobs as they stand and would be.
 
