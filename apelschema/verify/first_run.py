@@ -30,7 +30,7 @@ def check(subject: Subject) -> CheckResult:
     last = facts.last_summarised(subject.session, last_written(subject))
     if last is None or last <= run.ended:
         return CheckResult(ID, "skipped", f"no summariser has run since run {run.id}")
-    off = list(_other_than_forecast(subject, run))
+    off = sorted(_other_than_forecast(subject, run), key=lambda each: each.place)
     loaded = Written(subject.session, run.id, _summarised(subject, run))
     wrong = [str(each) for each in off if not _is_loaded(loaded, each.place)]
     new = {each.place for each in off if _is_loaded(loaded, each.place)}

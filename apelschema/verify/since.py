@@ -28,7 +28,9 @@ def weighed(
     """
     parted = found if isinstance(found, Parted) else written_since(subject, run, since).parted(found)
     if parted.ours:
-        named = listed([said(each) for each in parted.ours[:SHOWN]], len(parted.ours))
+        tables = list(dict.fromkeys(each.table for each in parted.ours))
+        first = sorted(parted.ours, key=lambda each: (tables.index(each.table), each.place))[:SHOWN]
+        named = listed([said(each) for each in first], len(parted.ours))
         more = f"; besides {parted.others} that cannot be told" if parted.others else ""
         detail = f"not what they were before run {run}, in {len(parted.ours)} sites and months: {named}{more}"
         return CheckResult(name, "fail", detail)
