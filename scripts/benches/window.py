@@ -15,7 +15,7 @@ from apelschema.db.private import PrivateServer
 from apelschema.db.session import Session
 from benches import beside, data, follower, page
 from benches.beside import Ran, Writers
-from benches.bystander import bystander
+from benches.bystander import DISK, WAKING, bystander
 from benches.lost import lost
 from benches.server import DURABLE, Took, apelschema, durable, mib, settle, took
 from benches.writers import LOADER, PUBLISHER, SINGLE, Times, Told
@@ -33,7 +33,6 @@ _SHOWN: Final = 5
 
 CALLS: Final = f"calls of {LOADER.name}, COMMIT too"
 MESSAGES: Final = f"{LOADER.name}, from first call to COMMIT"
-DISK: Final = "a block to the same disk, past the server"
 
 _WAITED_FOR: Final = {
     "Innodb_buffer_pool_wait_free": "a free page in the buffer pool",
@@ -44,13 +43,13 @@ _WAITED_FOR: Final = {
 
 @dataclass(frozen=True)
 class Waits:
-    """How long the calls of a writer took, in seconds, and in which step the longest fell."""
+    """How long the calls of a writer took, in seconds; the longest with their step and the seconds gone till then."""
 
     calls: int
     median: float
     late: float
     longest: float
-    steps: list[tuple[float, str]] = field(default_factory=list)
+    steps: list[tuple[float, str, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Found:
     @property
     def longest(self) -> float:
         """Of all calls; a message takes as long as its calls together."""
-        return max(waits.longest for name, waits in self.beside.items() if name not in (MESSAGES, DISK))
+        return max(waits.longest for name, waits in self.beside.items() if name not in (MESSAGES, DISK, WAKING))
 
     @property
     def is_met(self) -> bool:
@@ -113,7 +112,7 @@ def measure(rows: int, buffer_pool: str) -> Found:
             settle(session)
         load = os.getloadavg()[0]
         ran: list[Ran] = []
-        with Writers(place) as writers, beside.temporary(server) as hidden, bystander(server.folder) as disk:
+        with Writers(place) as writers, beside.temporary(server) as hidden, bystander(server.folder) as others:
             writers.go()
             time.sleep(FLOOR_SECONDS)
             before = _waited(place)
@@ -121,7 +120,7 @@ def measure(rows: int, buffer_pool: str) -> Found:
             short = {name: count - before[name] for name, count in _waited(place).items()}
             time.sleep(FLOOR_SECONDS / 2)
             told = writers.end()
-        times = {**_times(told), DISK: disk}
+        times = _times(told) | others
         return Found(
             rows=rows,
             took=measured,
@@ -195,7 +194,7 @@ def _waits(times: Times, ran: Ran, *, beside_it: bool) -> Waits:
         median=lasted[len(lasted) // 2],
         late=lasted[min(len(lasted) * 999 // 1000, len(lasted) - 1)],
         longest=lasted[-1],
-        steps=[(took, beside.step_of(ran, began, began + took)) for took, began in longest],
+        steps=[(took, beside.step_of(ran, began, began + took), began - ran.began) for took, began in longest],
     )
 
 
@@ -234,7 +233,7 @@ def _told(runs: Sequence[Found]) -> list[str]:
     lines = []
     for run in runs:
         for name, met in run.beside.items():
-            longest = "; ".join(f"{_ms(took)} ms in {step}" for took, step in met.steps)
+            longest = "; ".join(f"{_ms(took)} ms in {step} at {gone:.1f} s" for took, step, gone in met.steps)
             lines.append(f"* {run.rows:,} rows, {name}, longest: {longest}")
         lines.append(f"* {run.rows:,} rows, planned stops: {'; '.join(run.in_stops)}")
         waited = ", ".join(f"{count:,} times for {name}" for name, count in run.short.items())
