@@ -37,9 +37,9 @@ _EVERY: Final = 0.2
 _MIB: Final = 2**20
 
 
-def durable(buffer_pool: str) -> PrivateServer:
-    """A server with durable settings, under /var/tmp: /tmp may be memory."""
-    return PrivateServer([*DURABLE, f"--innodb-buffer-pool-size={buffer_pool}"], base=Path("/var/tmp"))
+def durable(buffer_pool: str, *more: str) -> PrivateServer:
+    """A server with durable settings and more options, under /var/tmp: /tmp may be memory."""
+    return PrivateServer([*DURABLE, f"--innodb-buffer-pool-size={buffer_pool}", *more], base=Path("/var/tmp"))
 
 
 class Saved:

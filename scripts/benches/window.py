@@ -7,17 +7,15 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Final
 
 from apelschema.db.connect import Target
-from apelschema.db.private import PrivateServer
 from apelschema.db.session import Session
 from benches import beside, data, follower, page
 from benches.beside import Ran, Writers
 from benches.bystander import DISK, WAKING, bystander
 from benches.lost import lost
-from benches.server import DURABLE, Took, apelschema, durable, mib, settle, took
+from benches.server import Took, apelschema, durable, mib, settle, took
 from benches.writers import LOADER, PUBLISHER, SINGLE, Times, Told
 
 LONGEST: Final = 1.0
@@ -85,10 +83,9 @@ class Found:
         )
 
 
-def lag(rows: int, buffer_pool: str) -> float:
+def lag(rows: int, buffer_pool: str, *more: str) -> float:
     """The largest lag of a replica, in seconds, while a database of so many rows is upgraded beside writers."""
-    options = [*DURABLE, f"--innodb-buffer-pool-size={buffer_pool}", *follower.doors()]
-    with PrivateServer(options, base=Path("/var/tmp")) as server:
+    with durable(buffer_pool, *more, *follower.doors()) as server:
         place = server.create_database("beside")
         data.build(place, amounts(rows))
         plan = apelschema(place, "plan", "--writers", "ignore")["steps"]
@@ -101,9 +98,9 @@ def lag(rows: int, buffer_pool: str) -> float:
         return longest[0]
 
 
-def measure(rows: int, buffer_pool: str) -> Found:
+def measure(rows: int, buffer_pool: str, *more: str) -> Found:
     """One database of so many rows, upgraded beside writers."""
-    with durable(buffer_pool) as server:
+    with durable(buffer_pool, *more) as server:
         place = server.create_database("beside")
         data.build(place, amounts(rows))
         plan = apelschema(place, "plan", "--writers", "ignore")["steps"]
@@ -256,15 +253,22 @@ def main() -> int:
     parser.add_argument(
         "--replica", action=argparse.BooleanOptionalAction, default=True, help="the lag of a replica, smallest size"
     )
+    parser.add_argument(
+        "--native-aio",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="the server reads and writes by io_uring or libaio, not by threads (default: by threads)",
+    )
     options = parser.parse_args()
+    aio = f"--innodb-use-native-aio={int(options.native_aio)}"
     sizes = sorted(int(float(rows)) for rows in options.rows.split(","))
     runs = []
     for rows in sizes:
-        runs.append(measure(rows, options.buffer_pool))
+        runs.append(measure(rows, options.buffer_pool, aio))
         print(text(runs[-1:]), file=sys.stderr, flush=True)
-    found = text(runs)
+    found = f"Server with {aio}, {options.buffer_pool} of buffer pool.\n\n{text(runs)}"
     if options.replica:
-        behind = lag(sizes[0], options.buffer_pool)
+        behind = lag(sizes[0], options.buffer_pool, aio)
         found += f"\n* {sizes[0]:,} rows, once more with a replica: at most {behind:.1f} s behind"
     print(found)
     if not options.no_page:
