@@ -253,22 +253,17 @@ def main() -> int:
     parser.add_argument(
         "--replica", action=argparse.BooleanOptionalAction, default=True, help="the lag of a replica, smallest size"
     )
-    parser.add_argument(
-        "--native-aio",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="the server reads and writes by io_uring or libaio, not by threads (default: by threads)",
-    )
+    parser.add_argument("--purge-threads", type=int, default=1, help="of the server (default: 1; the server's is 4)")
     options = parser.parse_args()
-    aio = f"--innodb-use-native-aio={int(options.native_aio)}"
+    purge = f"--innodb-purge-threads={options.purge_threads}"
     sizes = sorted(int(float(rows)) for rows in options.rows.split(","))
     runs = []
     for rows in sizes:
-        runs.append(measure(rows, options.buffer_pool, aio))
+        runs.append(measure(rows, options.buffer_pool, purge))
         print(text(runs[-1:]), file=sys.stderr, flush=True)
-    found = f"Server with {aio}, {options.buffer_pool} of buffer pool.\n\n{text(runs)}"
+    found = f"Server with {purge}, {options.buffer_pool} of buffer pool.\n\n{text(runs)}"
     if options.replica:
-        behind = lag(sizes[0], options.buffer_pool, aio)
+        behind = lag(sizes[0], options.buffer_pool, purge)
         found += f"\n* {sizes[0]:,} rows, once more with a replica: at most {behind:.1f} s behind"
     print(found)
     if not options.no_page:
