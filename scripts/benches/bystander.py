@@ -29,7 +29,10 @@ def bystander(folder: Path) -> Iterator[dict[str, Times]]:
     with ExitStack() as stack:
         file = stack.enter_context(TemporaryFile(dir=folder, buffering=0))
         works = [partial(_append, file.fileno(), times[DISK], done)]
-        works += [partial(_wake, each, times[WAKING], done) for each in os.sched_getaffinity(0)]
+        for each in os.sched_getaffinity(0):
+            own = Times()  # two threads in one would tear what belongs together
+            stack.callback(times[WAKING].extend, own)
+            works.append(partial(_wake, each, own, done))
         for work in works:
             thread = threading.Thread(target=work)
             thread.start()

@@ -67,6 +67,11 @@ class Times:
         self.began.append(began)
         self.took.append(time.time() - began)
 
+    def extend(self, others: "Times") -> None:
+        """All of others, behind those that there are."""
+        self.began.extend(others.began)
+        self.took.extend(others.took)
+
 
 @dataclass
 class Told:
