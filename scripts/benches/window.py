@@ -253,6 +253,7 @@ def main() -> int:
     parser.add_argument(
         "--replica", action=argparse.BooleanOptionalAction, default=True, help="the lag of a replica, smallest size"
     )
+    # With four, a server on two processors stands still for seconds now and then: docs/performance.md.
     parser.add_argument("--purge-threads", type=int, default=1, help="of the server (default: 1; the server's is 4)")
     options = parser.parse_args()
     purge = f"--innodb-purge-threads={options.purge_threads}"
